@@ -1,0 +1,89 @@
+"""What an answer is: a status that says only what was proven, enclosures, solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from slth.network import FloatArray, Mask, ReLUNetwork
+
+
+class Status(StrEnum):
+    """What was proven. A time limit or an interrupt never upgrades a status.
+
+    Of an enclosure: CLOSED (upper - lower within the tolerance asked for) or OPEN.
+    Of a search without eps: OPTIMAL (no mask of that kind has a smaller error than
+    `error.upper`, within the tolerance) or FEASIBLE (the best ticket found).
+    Of a search with eps: REACHED (this ticket's certified error is <= eps), REFUTED (every mask
+    of that kind has an error > eps) or UNKNOWN.
+    """
+
+    CLOSED = "closed"
+    OPEN = "open"
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    REACHED = "reached"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """Rigorous bounds lower <= sup_{||x|| <= R} |g(x) - f(x)| <= upper over the reals.
+
+    Attributes:
+        lower, upper: the bounds.
+        witness: float64 [d], a point of the ball at which |g - f| >= lower; None where no point
+            attains a positive lower bound.
+        status: "closed" or "open".
+        method: which algorithm produced it.
+    """
+
+    lower: float
+    upper: float
+    witness: FloatArray | None
+    status: Status
+    method: str
+
+    @property
+    def gap(self) -> float:
+        """upper - lower."""
+        return self.upper - self.lower
+
+    def scaled(self, radius: float) -> Enclosure:
+        """The enclosure over the ball of that radius, from the one over the unit ball.
+
+        Positive homogeneity: the supremum scales with the radius. Rounded outward. The witness
+        is scaled inward by a few ulps so that it stays in the ball.
+        """
+        if radius == 1.0:
+            return self
+        witness = None if self.witness is None else self.witness * radius * (1.0 - 2.0**-50)
+        lower = max(0.0, float(np.nextafter(self.lower * radius * (1.0 - 2.0**-50), -np.inf)))
+        upper = float(np.nextafter(self.upper * radius, np.inf))
+        return Enclosure(lower, upper, witness, self.status, self.method)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A ticket: a mask on a network, what its error is, and what no other mask can do.
+
+    Attributes:
+        mask: the ticket.
+        error: enclosure of this ticket's uniform error, recomputed by the certifier.
+        bound: proven lower bound on the error of EVERY ticket of that kind (0.0: nothing proven).
+        status: see Status.
+        pruned: the network without its dead units.
+        stats: what was tried: times in seconds, nodes, the names of the winning searcher and
+            prover; for reading, not for programs.
+    """
+
+    mask: Mask
+    error: Enclosure
+    bound: float
+    status: Status
+    pruned: ReLUNetwork
+    stats: Mapping[str, object] = field(default_factory=dict)
