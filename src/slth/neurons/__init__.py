@@ -1,0 +1,1 @@
+"""Neuron pruning: keep or drop whole hidden units, nothing retrained."""
