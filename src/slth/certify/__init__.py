@@ -1,0 +1,160 @@
+"""Sup-norm of the difference of two networks over a ball: rigorous enclosures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from slth.certify.circle import sup_on_circle
+from slth.certify.objective import objectives
+from slth.certify.rounding import TINY, difference, into_ball
+from slth.errors import InvalidInput, require_positive, require_time_limit
+from slth.limits import Deadline, Progress, Report, silent
+from slth.network import FloatArray, ReLUNetwork
+from slth.solution import Enclosure, Status
+
+__all__ = ["certify"]
+
+# Below this fraction of sum |output| ||hidden|| an error is rounding noise, and counts as closed.
+_NOISE = 1e-13
+
+
+def certify(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    radius: float = 1.0,
+    rtol: float = 1e-6,
+    time_limit: float | None = 60.0,
+    *,
+    eps: float | None = None,
+    seed: int = 0,
+    report: Report = silent,
+) -> Enclosure:
+    """Enclose sup_{||x||_2 <= radius} |net(x) - target(x)|.
+
+    Both bounds hold over the reals for the float64 weights taken as exact numbers. d = 1 and d = 2
+    are exact to a few units of roundoff; d >= 3 is a branch-and-bound that returns what it has
+    proven when the time is up.
+
+    Args:
+        net, target: networks of the same input dimension; any widths, either readout. A network of
+            width 0 is the zero function.
+        radius: R > 0 (Definition 1 of the paper has R > 1; the supremum is R times the unit one).
+        rtol: closed means upper - lower <= rtol * upper, or an upper below 1e-13 times
+            radius * sum |output| ||hidden||.
+        time_limit: seconds; None means no limit.
+        eps: stop as soon as `error <= eps` or `error > eps` is proven.
+        seed: of the random starts of the search for local maxima.
+        report: called with the bounds reached so far.
+
+    Returns:
+        Enclosure with status "closed" (within rtol, or with eps: decided) or "open".
+
+    Raises:
+        InvalidInput: different input dimensions, radius <= 0, rtol < 0, eps <= 0, time_limit <= 0,
+            or arguments that are not networks or numbers.
+    """
+    require_networks(net, target)
+    radius = require_positive("radius", radius)
+    if not (isinstance(rtol, int | float) and 0 <= rtol < math.inf):
+        raise InvalidInput(
+            "rtol out of range", got=repr(rtol), expected="a number >= 0", fix="Pass rtol=1e-6."
+        )
+    unit_eps = None if eps is None else require_positive("eps", eps) / radius
+    deadline = Deadline(require_time_limit(time_limit))
+    if net.d == 1:
+        lower, upper, witness, method = _endpoints(net, target)
+    elif net.d == 2:
+        upper, point = sup_on_circle(net, target)
+        lower, witness = _attained(net, target, point)
+        method = "circle sweep"
+    else:
+        lower, upper, witness, method = _search(net, target, rtol, unit_eps, deadline, seed, report)
+    # Rounding leaves an upper bound below a lower one nowhere: both enclose the same number.
+    noise = _NOISE * (_mass(net) + _mass(target))
+    closed = upper - lower <= rtol * upper or upper <= noise
+    enclosure = Enclosure(lower, upper, witness, Status.OPEN, method).scaled(radius)
+    if eps is not None:
+        closed = closed or enclosure.upper <= eps or enclosure.lower > eps
+    if not closed:
+        return enclosure
+    return Enclosure(enclosure.lower, enclosure.upper, enclosure.witness, Status.CLOSED, method)
+
+
+def require_networks(net: object, target: object) -> None:
+    """Raise InvalidInput unless both are ReLUNetworks of the same input dimension."""
+    for name, value in (("net", net), ("target", target)):
+        if not isinstance(value, ReLUNetwork):
+            raise InvalidInput(
+                f"{name} is not a network",
+                got=type(value).__name__,
+                expected="a ReLUNetwork",
+                fix="Build one with slth.ReLUNetwork(hidden, output) or slth.neuron(w).",
+            )
+    if net.d != target.d:  # type: ignore[union-attr]
+        raise InvalidInput(
+            "target incompatible with net",
+            got=f"net with d = {net.d}, target with d = {target.d}",  # type: ignore[union-attr]
+            expected="the same input dimension",
+            fix="Compare networks on the same inputs.",
+        )
+
+
+def _mass(net: ReLUNetwork) -> float:
+    """sum |output| ||hidden||_1: what rounding errors are measured against."""
+    return float(np.abs(net.output) @ np.abs(net.hidden).sum(axis=1))
+
+
+def _attained(
+    net: ReLUNetwork, target: ReLUNetwork, point: FloatArray | None
+) -> tuple[float, FloatArray | None]:
+    """A rigorous lower bound at the point, moved into the ball; (0.0, None) without a point."""
+    if point is None:
+        return 0.0, None
+    witness = into_ball(point)
+    lower, _ = difference(net, target, witness)
+    return (lower, witness) if lower > 0.0 else (0.0, None)
+
+
+def _endpoints(
+    net: ReLUNetwork, target: ReLUNetwork
+) -> tuple[float, float, FloatArray | None, str]:
+    """d = 1: the unit ball is [-1, 1] and the difference is linear on either side of 0."""
+    lower = upper = 0.0
+    witness = None
+    for x in (1.0, -1.0):
+        below, above = difference(net, target, np.array([x]))
+        upper = max(upper, above)
+        if below > lower:
+            lower, witness = below, np.array([x])
+    return lower, upper, witness, "endpoints"
+
+
+def _search(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    rtol: float,
+    eps: float | None,
+    deadline: Deadline,
+    seed: int,
+    report: Report,
+) -> tuple[float, float, FloatArray | None, str]:
+    """d >= 3: each problem of the difference in turn, the incumbent carried over."""
+    from slth.certify.search import maximize
+
+    lower, upper, witness, method = 0.0, TINY, None, "zero"
+    problems = objectives(net, target)
+    for index, objective in enumerate(problems):
+        share = deadline.within(deadline.remaining / (len(problems) - index))
+        bound = maximize(objective, lower, rtol, eps, share, seed)
+        reached, point = _attained(net, target, bound.x)
+        if reached > lower:
+            lower, witness = reached, point
+        if bound.upper + objective.slack > upper:
+            upper, method = bound.upper + objective.slack, bound.method
+        report(Progress("certify", lower, upper if index + 1 == len(problems) else math.inf))
+        if eps is not None and lower > eps:
+            upper = max(upper, _mass(net) + _mass(target)) if index + 1 < len(problems) else upper
+            break
+    return lower, upper * (1 + 2.0**-50) + TINY, witness, method

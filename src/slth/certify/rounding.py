@@ -1,0 +1,112 @@
+"""Error-free transformations and rigorous evaluation of a network at a float point.
+
+Double-double numbers (hi, lo) stand for the exact sum hi + lo. `UNIT` is the unit roundoff
+u = 2^-53. Sums of n double-double terms below are off by at most `n^2 u^2` times the sum of
+magnitudes (Ogita, Rump, Oishi: Accurate Sum and Dot Product, SIAM J. Sci. Comput. 26(6), 2005);
+the bounds used here are twice that and more. `TINY` covers products that underflow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+from slth.network import FloatArray, ReLUNetwork
+
+UNIT = 2.0**-53
+TINY = 1e-300
+
+
+@intrinsic
+def _fma(typingctx, a, b, c):
+    signature = types.float64(types.float64, types.float64, types.float64)
+
+    def codegen(context, builder, signature, args):
+        return builder.fma(*args)
+
+    return signature, codegen
+
+
+@njit(cache=True, inline="always")
+def two_sum(a: float, b: float) -> tuple[float, float]:
+    """Return (s, e): s = fl(a + b) and s + e = a + b exactly."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+@njit(cache=True, inline="always")
+def two_prod(a: float, b: float) -> tuple[float, float]:
+    """Return (p, e): p = fl(a * b) and p + e = a * b exactly (no underflow)."""
+    p = a * b
+    return p, _fma(a, b, -p)  # pyright: ignore[reportCallIssue]
+
+
+@njit(cache=True, inline="always")
+def add_pair(hi: float, lo: float, more_hi: float, more_lo: float) -> tuple[float, float]:
+    """Add two double-doubles; the result is off by at most 8 u^2 (|hi| + |more_hi|)."""
+    s, e = two_sum(hi, more_hi)
+    e += lo + more_lo
+    total = s + e
+    return total, e - (total - s)
+
+
+@njit(cache=True, nogil=True)
+def _value(hidden, output, x):
+    """sum_i output[i] max(<hidden[i], x>, 0) as (hi, lo, error), |hi + lo - exact| <= error."""
+    width, d = hidden.shape
+    hi = lo = mass = 0.0
+    for i in range(width):
+        t_hi = t_lo = t_mass = 0.0
+        for k in range(d):
+            p, e = two_prod(hidden[i, k], x[k])
+            t_hi, carry = two_sum(t_hi, p)
+            t_lo += e + carry
+            t_mass += abs(p)
+        mass += abs(output[i]) * t_mass
+        # A wrong sign here needs |<w, x>| below its own error: the unit then adds less than that.
+        if t_hi + t_lo > 0.0:
+            p, e = two_prod(output[i], t_hi)
+            hi, carry = two_sum(hi, p)
+            lo += (e + output[i] * t_lo) + carry
+    steps = width + d + 8.0
+    error = 4.0 * (steps * UNIT) * (steps * UNIT) * mass + TINY * (1.0 + mass)
+    total = hi + lo
+    return total, lo - (total - hi), error
+
+
+def value(net: ReLUNetwork, x: FloatArray) -> tuple[float, float, float]:
+    """The network's value at the float point x as (hi, lo, error): |hi + lo - exact| <= error.
+
+    x: float64 [d], taken as an exact real point. The readout is applied.
+    """
+    hi, lo, error = _value(net.hidden, net.output, np.ascontiguousarray(x, dtype=np.float64))
+    if net.readout == "relu" and hi + lo < 0.0:
+        # max(., 0) is 1-Lipschitz: the error stays.
+        return 0.0, 0.0, error
+    return hi, lo, error
+
+
+def difference(net: ReLUNetwork, target: ReLUNetwork, x: FloatArray) -> tuple[float, float]:
+    """Rigorous (lower, upper) for |net(x) - target(x)| at the float point x [d]."""
+    g_hi, g_lo, g_error = value(net, x)
+    f_hi, f_lo, f_error = value(target, x)
+    # An exact zero error means both values are known to the last bit of their pairs.
+    difference_hi = g_hi - f_hi
+    back = difference_hi - g_hi
+    rounding = (g_hi - (difference_hi - back)) - (f_hi + back)
+    distance = abs(difference_hi + (rounding + (g_lo - f_lo)))
+    error = (
+        (g_error + f_error) * (1.0 + 8 * UNIT)
+        + 4.0 * UNIT * distance
+        + 8.0 * UNIT * UNIT * (abs(g_hi) + abs(f_hi))
+    )
+    return max(0.0, distance - error), distance + error
+
+
+def into_ball(x: FloatArray) -> FloatArray:
+    """Scale a non-zero point onto the unit sphere, from inside: ||result||_2 <= 1 exactly."""
+    unit = x / np.max(np.abs(x))
+    unit = unit / np.linalg.norm(unit)
+    return unit * (1.0 - (x.shape[0] / 2 + 5) * UNIT)
