@@ -1,0 +1,1 @@
+"""Experiments: draws, minimal widths, the gap."""
