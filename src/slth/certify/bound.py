@@ -1,0 +1,126 @@
+"""What the engines for general d return, and the cheap bounds every d and width can afford."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+from slth.certify.objective import Objective
+from slth.network import FloatArray
+
+UNIT = 2.0**-53
+# Weights of the first of two pieces that the cheap bound tries.
+# Multiples of 1/2: the products are exact, so only the sums round.
+_SHARES = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What is known of s = sup min_k A_k over the unit ball (without the objective's slack).
+
+    Attributes:
+        lower: the objective at x in floats (NOT rigorous: re-evaluate there), -inf without x.
+        x: float64 [d] on the unit sphere, None if no point was looked at.
+        upper: rigorous: s <= upper.
+        nodes: nodes of the search.
+        closed: upper <= max(floor, best known value * (1 + rtol)).
+    """
+
+    lower: float
+    x: FloatArray | None
+    upper: float
+    nodes: int
+    closed: bool
+
+
+def lipschitz(objective: Objective) -> float:
+    """An upper bound of |linear_k| + sum_i |coefficients_ki| |hidden_i| for every k, rounded up.
+
+    Every A_k is Lipschitz with this constant, and so is their minimum.
+    """
+    width, d = objective.hidden.shape
+    norms = np.sqrt(np.einsum("md,md->m", objective.hidden, objective.hidden))
+    largest = np.abs(objective.linear).max(axis=1, initial=1e-290)
+    sums = largest * np.sqrt(((objective.linear / largest[:, None]) ** 2).sum(axis=1))
+    sums = sums + np.abs(objective.coefficients) @ norms
+    return float(sums.max()) * (1.0 + (width + 2 * d + 16) * 2.0**-52)
+
+
+def norm_bound(objective: Objective) -> float:
+    """A rigorous bound of sup min_k A_k at the price of one eigenvalue problem in d dimensions.
+
+    relu(t) = (t + |t|)/2, so with m = linear + sum_i c_i w_i / 2 a piece is at most
+    <m, x> + sum_{c_i > 0} c_i |<w_i, x>| / 2
+    <= |m| + sqrt(sum c_i s_i) sqrt(lambda_max(sum c_i w_i w_i^T / s_i)) / 2   (Cauchy-Schwarz),
+    for any s_i > 0; here s_i = |w_i|. Two pieces: the least over a few convex combinations.
+    """
+    if objective.linear.shape[0] == 1:
+        return _piece_bound(objective.linear[0], objective.coefficients[0], objective.hidden)
+    return min(
+        _piece_bound(
+            share * objective.linear[0] + (1.0 - share) * objective.linear[1],
+            share * objective.coefficients[0] + (1.0 - share) * objective.coefficients[1],
+            objective.hidden,
+        )
+        for share in _SHARES
+    )
+
+
+def _piece_bound(linear: FloatArray, coefficients: FloatArray, hidden: FloatArray) -> float:
+    width, d = hidden.shape
+    norms = np.sqrt(np.einsum("md,md->m", hidden, hidden))
+    scale = float(np.sqrt(linear @ linear) + np.abs(coefficients) @ norms)
+    if scale == 0.0:
+        return 0.0
+    scale *= 1.0 + (width + 2 * d + 16) * 2.0**-52
+    middle = linear + 0.5 * (coefficients @ hidden)
+    # Every float sum here is off by at most (width + 2 d + 16) u times its sum of magnitudes,
+    # which is at most `scale` (one rounding more for a combination of two pieces).
+    error = (width + 2 * d + 24) * 2.0**-52 * scale
+    mass = 0.0
+    square = np.zeros((d, d))
+    up = coefficients > 0.0
+    step = max(1, 4_000_000 // d)
+    for start in range(0, width, step):
+        rows = slice(start, start + step)
+        weights = coefficients[rows][up[rows]]
+        block = hidden[rows][up[rows]]
+        lengths = norms[rows][up[rows]]
+        mass += float(weights @ lengths)
+        square += block.T @ (block * (weights / lengths)[:, None])
+    # |square - exact|_2 <= its Frobenius norm <= error.
+    top = largest_eigenvalue(square) + error
+    spread = 0.5 * math.sqrt((mass + error) * top)
+    trivial = float(np.sqrt(linear @ linear)) + mass + 2.0 * error
+    best = min(float(np.sqrt(middle @ middle)) + spread + 2.0 * error, trivial)
+    return best * (1.0 + (d + 8) * 2.0**-51)
+
+
+def largest_eigenvalue(matrix: FloatArray) -> float:
+    """A rigorous upper bound of the largest eigenvalue of a symmetric float matrix (lower half).
+
+    For a shift s, if floating-point Cholesky of s I - A runs to completion then
+    s I - A + delta I is positive semidefinite, delta = (n + 2) u trace / (1 - (n + 2) u) plus
+    underflow (Rump, Verification of positive definiteness, BIT 46, 2006); so lambda_max <= s +
+    delta + the rounding of the diagonal.
+    """
+    n = matrix.shape[0]
+    matrix = np.tril(matrix) + np.tril(matrix, -1).T
+    size = float(np.abs(matrix).sum(axis=1).max()) + 1e-290
+    guess = float(np.linalg.eigvalsh(matrix)[-1])
+    for widening in (1e-13, 1e-11, 1e-9):
+        shift = guess + n * widening * size
+        shifted = -np.tril(matrix)
+        shifted[np.diag_indices(n)] += shift
+        diagonal = np.diag(shifted).copy()
+        _, info = lapack.dpotrf(  # pyright: ignore[reportAttributeAccessIssue]
+            shifted, lower=1
+        )
+        if info == 0:
+            delta = (2 * n + 8) * UNIT * float(np.abs(diagonal).sum()) + 1e-290
+            return shift + 2.0 * delta + 4.0 * UNIT * (abs(shift) + size)
+    # Gershgorin: always true.
+    return size * (1.0 + (n + 4) * 2.0**-52)

@@ -1,0 +1,99 @@
+"""Maximise a minimum of ReLU sums over the unit ball: which engine answers, by dimension."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from slth.certify.ascent import local_maxima
+from slth.certify.bound import Bound, lipschitz, norm_bound
+from slth.certify.cones import maximize_over_cones
+from slth.certify.objective import Objective
+from slth.limits import Deadline
+
+# Up to this dimension the 2^d orthants are affordable roots.
+_CONES_UP_TO = 12
+_STARTS = 500
+
+
+def maximize(
+    objective: Objective,
+    *,
+    incumbent: float = 0.0,
+    rtol: float = 1e-6,
+    floor: float = 0.0,
+    stop_above: float = math.inf,
+    deadline: Deadline,
+    generator: np.random.Generator,
+) -> Bound:
+    """Enclose sup min_k A_k over the unit ball, d >= 1 (the slack is the caller's business).
+
+    Args:
+        objective: the problem.
+        incumbent: a value known to be attained, in this problem or in a sister problem of which
+            only the largest supremum matters: nothing below it is told apart.
+        rtol: the search ends with upper <= max(floor, best * (1 + rtol)), best being the larger
+            of `incumbent` and the value found.
+        floor: values up to here need not be told apart, e.g. the eps of "is the error <= eps".
+        stop_above: return as soon as a point with a larger value (in floats) is known.
+        deadline: when to return with what is proven.
+        generator: randomness of the starts of the ascent.
+    """
+    scale = lipschitz(objective)
+    if scale == 0.0:
+        return Bound(0.0, None, 0.0, 0, True)
+    # Everything below works with a Lipschitz bound in [1, 2); powers of two are exact (what
+    # underflows changes the objective by less than 1e-290).
+    exponent = math.frexp(scale)[1] - 1
+    unit = replace(
+        objective,
+        linear=np.ldexp(objective.linear, -exponent),
+        coefficients=np.ldexp(objective.coefficients, -exponent),
+    )
+    bound = _maximize_unit(
+        unit,
+        math.ldexp(max(0.0, incumbent), -exponent),
+        rtol,
+        math.ldexp(floor, -exponent),
+        math.ldexp(stop_above, -exponent),
+        deadline,
+        generator,
+    )
+    return replace(
+        bound,
+        lower=math.ldexp(bound.lower, exponent),
+        upper=math.ldexp(bound.upper + 1e-290, exponent),
+    )
+
+
+def _maximize_unit(
+    objective: Objective,
+    incumbent: float,
+    rtol: float,
+    floor: float,
+    stop_above: float,
+    deadline: Deadline,
+    generator: np.random.Generator,
+) -> Bound:
+    root = norm_bound(objective)
+    found = local_maxima(objective, _STARTS, generator, deadline)
+    lower, x = float(found.values[0]), found.points[0]
+    best = max(incumbent, lower)
+    threshold = max(floor, best * (1.0 + rtol))
+    d = objective.hidden.shape[1]
+    if root <= threshold or best > stop_above or deadline.expired or d > _CONES_UP_TO:
+        return Bound(lower, x, root, 0, root <= threshold)
+    bound = maximize_over_cones(
+        objective,
+        incumbent=best,
+        root=root,
+        rtol=rtol,
+        floor=floor,
+        stop_above=stop_above,
+        deadline=deadline,
+    )
+    if bound.lower > lower:
+        lower, x = bound.lower, bound.x
+    return Bound(lower, x, bound.upper, bound.nodes, bound.closed)
