@@ -9,6 +9,7 @@ import numpy as np
 from slth.certify.circle import sup_on_circle
 from slth.certify.objective import objectives
 from slth.certify.rounding import TINY, difference, into_ball
+from slth.certify.search import maximize
 from slth.errors import InvalidInput, require_positive, require_time_limit
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, ReLUNetwork
@@ -141,20 +142,29 @@ def _search(
     report: Report,
 ) -> tuple[float, float, FloatArray | None, str]:
     """d >= 3: each problem of the difference in turn, the incumbent carried over."""
-    from slth.certify.search import maximize
-
-    lower, upper, witness, method = 0.0, TINY, None, "zero"
+    generator = np.random.Generator(np.random.PCG64(seed))
+    mass = _mass(net) + _mass(target)
+    lower, upper, witness, methods = 0.0, 0.0, None, "ascent"
     problems = objectives(net, target)
     for index, objective in enumerate(problems):
         share = deadline.within(deadline.remaining / (len(problems) - index))
-        bound = maximize(objective, lower, rtol, eps, share, seed)
+        bound = maximize(
+            objective,
+            incumbent=lower,
+            rtol=rtol / 2,
+            floor=_NOISE * mass if eps is None else eps * (1 - 2.0**-40) - objective.slack,
+            stop_above=math.inf if eps is None else eps,
+            deadline=share,
+            generator=generator,
+        )
         reached, point = _attained(net, target, bound.x)
         if reached > lower:
             lower, witness = reached, point
-        if bound.upper + objective.slack > upper:
-            upper, method = bound.upper + objective.slack, bound.method
-        report(Progress("certify", lower, upper if index + 1 == len(problems) else math.inf))
-        if eps is not None and lower > eps:
-            upper = max(upper, _mass(net) + _mass(target)) if index + 1 < len(problems) else upper
-            break
-    return lower, upper * (1 + 2.0**-50) + TINY, witness, method
+        upper = max(upper, bound.upper + objective.slack)
+        if bound.nodes > 0:
+            methods = "cones"
+        last = index + 1 == len(problems)
+        report(Progress("certify", lower, upper if last else math.inf))
+        if eps is not None and lower > eps and not last:
+            return lower, mass, witness, methods
+    return lower, upper * (1 + 2.0**-50) + TINY, witness, methods
