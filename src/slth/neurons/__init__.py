@@ -1,1 +1,60 @@
 """Neuron pruning: keep or drop whole hidden units, nothing retrained."""
+
+from __future__ import annotations
+
+from slth.errors import require_count, require_positive, require_time_limit
+from slth.limits import Deadline, Report, silent
+from slth.network import ReLUNetwork
+from slth.neurons.pipeline import run
+from slth.neurons.problem import Problem
+from slth.neurons.race import Race
+from slth.solution import Solution
+
+__all__ = ["prune_neurons"]
+
+
+def prune_neurons(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    radius: float = 1.0,
+    eps: float | None = None,
+    time_limit: float | None = 60.0,
+    seed: int = 0,
+    *,
+    report: Report = silent,
+) -> Solution:
+    """Find the subset of hidden units whose uniform error is least, and prove what none can do.
+
+    Searchers propose masks and every one is certified; provers bound the error of every subset:
+    witness, linear relaxation, screening and branch-and-bound (docs/neurons.md).
+
+    Args:
+        net: the network to prune, of any width.
+        target: any one-hidden-layer network of the same input dimension.
+        radius: R > 0, the error is sup_{||x||_2 <= R} |g_S(x) - f(x)|.
+        eps: decide whether some subset has an error <= eps instead of minimising; much faster.
+        time_limit: seconds; None means no limit. The answer comes within 10 % or 1 s of it.
+        seed: of the searchers.
+        report: called with the bounds so far.
+
+    Returns:
+        Solution. Without eps: "optimal" when bound >= (1 - 2e-4) * error.upper, else "feasible".
+        With eps: "reached" (error.upper <= eps), "refuted" (bound > eps) or "unknown". An
+        interrupt (Ctrl-C) or the time limit returns the best ticket and bound so far.
+
+    Raises:
+        InvalidInput: dimensions differ, or radius, eps, time_limit or seed out of range.
+
+    Source: the problem of Theorem 1, Ferre et al., arXiv 2603.02234 v2.
+    """
+    from slth.certify import require_networks
+
+    require_networks(net, target)
+    radius = require_positive("radius", radius)
+    if eps is not None:
+        eps = require_positive("eps", eps)
+    deadline = Deadline(require_time_limit(time_limit))
+    seed = require_count("seed", seed, least=0)
+    race = Race(Problem(net, target), radius, eps, deadline, report)
+    run(race, seed)
+    return race.solution()

@@ -51,7 +51,7 @@ def anneal(
     empty = np.zeros(problem.width, np.bool_)
     keep = empty if start is None else start
     sample = Sample.of(problem, random_sphere(rng, _sample_size(problem), problem.d))
-    points, error = _measured(problem, keep, sample, rng)
+    points, error = _measured(problem, keep, sample, rng, deadline)
     best = Candidate(keep.copy(), error)
     sample = sample.joined(Sample.of(problem, points))
     found = [points]
@@ -64,7 +64,7 @@ def anneal(
         keep, error = _anneal_once(problem, sample, keep, rng, moves, hot, deadline)
         if error >= best.error:
             continue
-        points, error = _measured(problem, keep, sample, rng)
+        points, error = _measured(problem, keep, sample, rng, deadline)
         if error < best.error:
             best = Candidate(keep.copy(), error)
         found.append(points)
@@ -73,9 +73,13 @@ def anneal(
 
 
 def _measured(
-    problem: Problem, keep: BoolArray, sample: Sample, rng: np.random.Generator
+    problem: Problem,
+    keep: BoolArray,
+    sample: Sample,
+    rng: np.random.Generator,
+    deadline: Deadline,
 ) -> tuple[FloatArray, float]:
-    points, values = peaks(problem, keep.astype(np.float64), rng, sample=sample)
+    points, values = peaks(problem, keep.astype(np.float64), rng, deadline, sample=sample)
     return points, float(values.max(initial=0.0))
 
 
@@ -84,9 +88,11 @@ def _sample_size(problem: Problem) -> int:
     return min(4000, max(2000, 2 * problem.width), most)
 
 
-def measure(problem: Problem, keep: BoolArray, rng: np.random.Generator) -> Candidate:
+def measure(
+    problem: Problem, keep: BoolArray, rng: np.random.Generator, deadline: Deadline
+) -> Candidate:
     """The mask with the error it seems to have: the largest residual climbed to."""
-    _, values = peaks(problem, keep.astype(np.float64), rng)
+    _, values = peaks(problem, keep.astype(np.float64), rng, deadline)
     return Candidate(keep.copy(), float(values.max(initial=0.0)))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from slth.certify.ascent import local_maxima
 from slth.certify.objective import objectives
+from slth.limits import Deadline
 from slth.network import FloatArray, ReLUNetwork
 from slth.neurons.problem import Problem, into_ball
 
@@ -58,6 +59,7 @@ def peaks(
     problem: Problem,
     weights: FloatArray,
     rng: np.random.Generator,
+    deadline: Deadline,
     *,
     sample: Sample | None = None,
     starts: int = 40,
@@ -84,7 +86,7 @@ def peaks(
         seeds = sample.points[worst[spread(sample.points[worst], starts // 2, _APART)]]
     points, values = [], []
     for objective in objectives(net, problem.target):
-        found = local_maxima(objective, starts, rng, polished=8, seeds=seeds)
+        found = local_maxima(objective, starts, rng, deadline, polished=8, seeds=seeds)
         points.append(found.points[: 4 * count])
         values.append(found.values[: 4 * count])
     if not points:

@@ -1,0 +1,67 @@
+"""Upper bounds at any width: search among the units best aligned with the target.
+
+A residual's kinks away from the target's cost their jump times their angle, so the units within a
+small angle of +-w* make the best tickets; among n of them some subset sum of the a_i w_i is
+exponentially close to w*. Takes O(N d) memory beside the search over a few hundred units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slth.limits import Deadline
+from slth.network import BoolArray, ReLUNetwork
+from slth.neurons.local import Candidate, anneal
+from slth.neurons.problem import Problem
+
+_SIZES = (24, 60, 150, 400, 1000)
+
+
+def aligned_units(problem: Problem, count: int) -> np.ndarray:
+    """Indices of the `count` units of least angle to +-v, v over the target's units, ascending."""
+    hidden = problem.net.hidden
+    lengths = np.linalg.norm(hidden, axis=1)
+    lengths[lengths == 0.0] = 1.0
+    cosine = np.zeros(problem.width)
+    norms = np.linalg.norm(problem.target.hidden, axis=1)
+    for v, norm in zip(problem.target.hidden, norms, strict=True):
+        if norm > 0.0:
+            np.maximum(cosine, np.abs(hidden @ (v / norm)) / lengths, out=cosine)
+    if count >= problem.width:
+        return np.arange(problem.width)
+    return np.sort(np.argpartition(-cosine, count - 1)[:count])
+
+
+def search_clusters(
+    problem: Problem,
+    rng: np.random.Generator,
+    deadline: Deadline,
+    *,
+    goal: float = 0.0,
+    largest: int = 1000,
+) -> Candidate:
+    """Anneal within growing clusters of aligned units; the best mask over all of them."""
+    best = Candidate(np.zeros(problem.width, np.bool_), np.inf)
+    sizes = [size for size in _SIZES if size < min(problem.width, largest)]
+    for size in [*sizes, min(problem.width, largest)]:
+        if deadline.expired or best.error < goal:
+            break
+        units = aligned_units(problem, size)
+        part = restricted(problem, units)
+        found, _ = anneal(part, rng, deadline, moves=max(100_000, 300 * size), runs=4, goal=goal)
+        if found.error < best.error:
+            best = Candidate(widened(problem, units, found.keep), found.error)
+    return best
+
+
+def restricted(problem: Problem, units: np.ndarray) -> Problem:
+    """The problem over some of the units only. units: int64 [n]."""
+    net = problem.net
+    return Problem(ReLUNetwork(net.hidden[units], net.output[units], net.readout), problem.target)
+
+
+def widened(problem: Problem, units: np.ndarray, keep: BoolArray) -> BoolArray:
+    """The mask over all units of a mask over `units`."""
+    whole = np.zeros(problem.width, np.bool_)
+    whole[units] = keep
+    return whole

@@ -1,0 +1,98 @@
+"""The points whose rows a prover may use, kept in the arrays the compiled simplex reads."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from slth.network import FloatArray
+from slth.neurons.dual import Certificate
+from slth.neurons.problem import Problem
+from slth.neurons.simplex import Dictionary, Pool, rows_of
+
+
+class PointPool:
+    """A growing set of points of the ball, up to a capacity.
+
+    With the relu readout the lower rows (s = 1) hold only where f >= `cutoff` (see `dual.py`).
+    """
+
+    def __init__(self, problem: Problem, capacity: int, cutoff: float = math.inf) -> None:
+        self._problem = problem
+        self._cutoff = cutoff
+        self._points = np.zeros((capacity, problem.d))
+        self.arrays = Pool(
+            np.zeros((problem.width, capacity)),
+            np.zeros(capacity),
+            np.zeros(2 * capacity),
+            np.zeros(2 * capacity, np.bool_),
+            np.zeros(1, np.int64),
+        )
+
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        return int(self.arrays.size[0])
+
+    @property
+    def room(self) -> int:
+        """How many more fit."""
+        return self._points.shape[0] - self.size
+
+    @property
+    def points(self) -> FloatArray:
+        """float64 [size, d]."""
+        return self._points[: self.size]
+
+    def add(self, points: FloatArray) -> np.ndarray:
+        """Add points of the ball (those that fit); returns their row numbers that hold, int64."""
+        points = points[: self.room]
+        first, count = self.size, points.shape[0]
+        if count == 0:
+            return np.zeros(0, np.int64)
+        f = self._problem.target_values(points)
+        error = self._problem.target_error * self._problem.target_mass
+        where = slice(first, first + count)
+        rows = slice(2 * first, 2 * (first + count))
+        self._points[where] = points
+        self.arrays.phi[:, where] = self._problem.features(points).T
+        self.arrays.f[where] = f
+        self.arrays.floor[rows] = np.stack([-f, f], axis=1).ravel()
+        below = np.ones(count, np.bool_)
+        if not self._problem.linear:
+            below = f - 2.0 * error >= self._cutoff
+        self.arrays.holds[rows] = np.stack([np.ones(count, np.bool_), below], axis=1).ravel()
+        self.arrays.size[0] += count
+        numbers = np.arange(2 * first, 2 * (first + count))
+        return numbers[self.arrays.holds[rows]]
+
+    def violated(self, numbers: np.ndarray, weights: FloatArray, value: float) -> np.ndarray:
+        """Those row numbers whose row `weights` exceeds `value` in."""
+        places = numbers >> 1
+        signs = 1.0 - 2.0 * (numbers & 1)
+        excess = signs * (weights @ self.arrays.phi[:, places] - self.arrays.f[places])
+        return numbers[excess > value]
+
+    def certificate(self, dictionary: Dictionary) -> Certificate:
+        """The multipliers of a dictionary's nonbasic slacks, to be evaluated outward."""
+        width = self._problem.width
+        nonbasic = dictionary.nonbasic
+        slacks = nonbasic > width
+        numbers = nonbasic[slacks] - width - 1
+        return Certificate(
+            self._points[numbers >> 1],
+            np.where(numbers & 1, -1.0, 1.0),
+            np.maximum(dictionary.table[0, slacks], 0.0),
+        )
+
+    def tight(self, dictionary: Dictionary, slack: float) -> np.ndarray:
+        """Row numbers of the dictionary whose slack is at most `slack`."""
+        width = self._problem.width
+        numbers = rows_of(dictionary)
+        loose = np.zeros(2 * self._points.shape[0])
+        for r in range(int(dictionary.rows[0])):
+            v = int(dictionary.basic[r])
+            if v > width:
+                loose[v - width - 1] = dictionary.value[r] - self.arrays.floor[v - width - 1]
+        return numbers[loose[numbers] <= slack]

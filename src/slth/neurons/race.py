@@ -1,0 +1,138 @@
+"""What a run has reached so far: the best certified ticket, the proven bound, and when to stop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from slth.certify import certify
+from slth.limits import Deadline, Progress, Report
+from slth.network import BoolArray
+from slth.neurons.local import Candidate
+from slth.neurons.problem import Problem
+from slth.solution import Enclosure, Solution, Status
+
+# The ticket is called optimal when bound >= (1 - this) * upper.
+OPTIMALITY = 2e-4
+_CERTIFY_RTOL = 1e-6
+
+
+class Race:
+    """Collects masks and bounds on the unit ball; every mask is certified before it counts."""
+
+    def __init__(
+        self, problem: Problem, radius: float, eps: float | None, deadline: Deadline, report: Report
+    ) -> None:
+        self.problem = problem
+        self.deadline = deadline
+        self.stats: dict[str, object] = {}
+        self._radius = radius
+        self._eps = eps
+        self._report = report
+        self._bound = 0.0
+        self._keep: BoolArray = np.zeros(problem.width, np.bool_)
+        self._error: Enclosure | None = None
+        self._seen = math.inf
+
+    @property
+    def unit_eps(self) -> float | None:
+        """The decision threshold on the unit ball, rounded; None when optimising."""
+        return None if self._eps is None else self._eps / self._radius
+
+    @property
+    def bound(self) -> float:
+        """Proven lower bound for every mask, on the unit ball."""
+        return self._bound
+
+    @property
+    def upper(self) -> float:
+        """Certified error of the best ticket, on the unit ball."""
+        return math.inf if self._error is None else self._error.upper
+
+    @property
+    def lower(self) -> float:
+        """Proven lower bound on the best ticket's own error."""
+        return 0.0 if self._error is None else self._error.lower
+
+    @property
+    def keep(self) -> BoolArray:
+        """The best ticket: bool [N]."""
+        return self._keep
+
+    @property
+    def decided(self) -> bool:
+        """Whether nothing more is to be found or proven."""
+        return self._status() not in (Status.FEASIBLE, Status.UNKNOWN)
+
+    @property
+    def finished(self) -> bool:
+        """Decided, or out of time."""
+        return self.decided or self.deadline.expired
+
+    def prove(self, bound: float, prover: str) -> None:
+        """Record a proven bound."""
+        if bound > self._bound:
+            self._bound = bound
+            self.stats["prover"] = prover
+            self._say(prover)
+
+    def offer(self, candidate: Candidate, searcher: str, seconds: float = 10.0) -> None:
+        """Certify a mask if it seems better than the best ticket, and keep the better one."""
+        if candidate.error >= self._seen * (1.0 - 1e-9) and self._error is not None:
+            return
+        self._seen = min(self._seen, candidate.error)
+        error = certify(
+            self.problem.masked(candidate.keep),
+            self.problem.target,
+            rtol=_CERTIFY_RTOL,
+            time_limit=max(0.05, min(seconds, 0.5 * self.deadline.remaining)),
+            eps=self.unit_eps,
+        )
+        if self._error is None or error.upper < self._error.upper:
+            self._keep, self._error = candidate.keep.copy(), error
+            self.stats["searcher"] = searcher
+            self._say(searcher)
+
+    def solution(self) -> Solution:
+        """The answer, scaled to the radius."""
+        assert_error = self._error
+        if assert_error is None:
+            assert_error = certify(
+                self.problem.masked(self._keep), self.problem.target, time_limit=0.5
+            )
+            self._error = assert_error
+        mask = self.problem.mask(self._keep)
+        self.stats["seconds"] = self.deadline.elapsed
+        return Solution(
+            mask,
+            self._scaled_error(),
+            self._scaled_bound(),
+            self._status(),
+            self.problem.net.pruned(mask),
+            dict(self.stats),
+        )
+
+    def _status(self) -> Status:
+        if self._error is None:
+            return Status.FEASIBLE if self._eps is None else Status.UNKNOWN
+        if self._eps is None:
+            done = self._bound >= (1.0 - OPTIMALITY) * self._error.upper
+            return Status.OPTIMAL if done else Status.FEASIBLE
+        if self._scaled_error().upper <= self._eps:
+            return Status.REACHED
+        return Status.REFUTED if self._scaled_bound() > self._eps else Status.UNKNOWN
+
+    def _scaled_error(self) -> Enclosure:
+        assert_error = self._error
+        if assert_error is None:
+            raise RuntimeError("no ticket has been certified yet")
+        return assert_error.scaled(self._radius)
+
+    def _scaled_bound(self) -> float:
+        if self._radius == 1.0:
+            return self._bound
+        return max(0.0, float(np.nextafter(self._bound * self._radius, -np.inf)))
+
+    def _say(self, phase: str) -> None:
+        self._report(Progress(phase, self._bound * self._radius, self.upper * self._radius))
