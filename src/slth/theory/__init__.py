@@ -1,0 +1,103 @@
+"""The paper made executable: Ferré et al., arXiv 2603.02234 v2, every statement with numbers.
+
+Functions take arrays (`hidden` [width, d], `output` [width], `target` [d]) and import nothing else
+of slth but its errors. Results that are called bounds are `Bound`s: value, assumptions, source,
+whether they are proven, and whether they are vacuous.
+"""
+
+from slth.theory.audit import AuditLine, Verdict, audit
+from slth.theory.breakpoints import Bins, Kinks, family_count, family_points, kinks, make_bins
+from slth.theory.broken import AffineFit, affine_fit, bin_errors, broken_bins
+from slth.theory.chains import (
+    Chain,
+    chernoff_lemma7,
+    exact_law,
+    hit_by,
+    law,
+    lemma7,
+    log_at_zero,
+)
+from slth.theory.covering import covering_failure, covering_width, max_refuted_width
+from slth.theory.lemmas import (
+    GuaranteedError,
+    broken_bin_error,
+    kink_error,
+    missing_breakpoint_error,
+    three_point_error,
+)
+from slth.theory.planner import PlanRow, plan
+from slth.theory.processes import (
+    CoupledPath,
+    PruningPath,
+    capped_process,
+    couple,
+    pruning_process,
+)
+from slth.theory.result import Bound, Standing
+from slth.theory.route import Constants, constants, lemma8, lemma9, route_width, union_bound
+from slth.theory.single import (
+    cap_probability,
+    single_unit_refuted_width,
+    single_unit_sufficient_width,
+    success_by_chance,
+)
+from slth.theory.widths import (
+    neuron_pruning_sufficient_width,
+    subset_sum_needed,
+    subset_sum_width,
+    weight_pruning_width,
+)
+
+__all__ = [
+    "AffineFit",
+    "AuditLine",
+    "Bins",
+    "Bound",
+    "Chain",
+    "Constants",
+    "CoupledPath",
+    "GuaranteedError",
+    "Kinks",
+    "PlanRow",
+    "PruningPath",
+    "Standing",
+    "Verdict",
+    "affine_fit",
+    "audit",
+    "bin_errors",
+    "broken_bin_error",
+    "broken_bins",
+    "cap_probability",
+    "capped_process",
+    "chernoff_lemma7",
+    "constants",
+    "couple",
+    "covering_failure",
+    "covering_width",
+    "exact_law",
+    "family_count",
+    "family_points",
+    "hit_by",
+    "kink_error",
+    "kinks",
+    "law",
+    "lemma7",
+    "lemma8",
+    "lemma9",
+    "log_at_zero",
+    "make_bins",
+    "max_refuted_width",
+    "missing_breakpoint_error",
+    "neuron_pruning_sufficient_width",
+    "plan",
+    "pruning_process",
+    "route_width",
+    "single_unit_refuted_width",
+    "single_unit_sufficient_width",
+    "subset_sum_needed",
+    "subset_sum_width",
+    "success_by_chance",
+    "three_point_error",
+    "union_bound",
+    "weight_pruning_width",
+]
