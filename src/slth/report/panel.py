@@ -1,0 +1,126 @@
+"""One figure of the page with everything that belongs to it: alt text, legend, table, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers behind a figure. Columns name their units; None is an empty cell."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @classmethod
+    def of(cls, columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> Table:
+        """From any iterables."""
+        return cls(tuple(columns), tuple(tuple(row) for row in rows))
+
+    def csv_link(self, name: str, text: str) -> str:
+        """A link that holds the table itself as CSV, every float in full."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        address = "data:text/csv;charset=utf-8," + quote(buffer.getvalue(), safe="")
+        return f'<a class="data" download="{name}.csv" href="{address}">{escape(text)}</a>'
+
+    def to_html(self, label: str) -> str:
+        """An HTML table; floats rounded to four digits."""
+        head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
+        body = "".join(
+            "<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in self.rows
+        )
+        return (
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, str):
+        return f"<td class=text>{escape(value)}</td>"
+    if value is None:
+        return "<td>–</td>"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    return f"<td>{text.replace('-', '−')}</td>"
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """What one mark of a figure means.
+
+    Attributes:
+        swatch: inline SVG, see `slth.report.marks`.
+        html: the meaning.
+    """
+
+    swatch: str
+    html: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure.
+
+    Attributes:
+        name: identifier, also the CSV's file name.
+        title: HTML heading.
+        label: what is to be seen, for a reader who cannot see it.
+        caption: HTML below the figure.
+        height: of the plot, in pixels.
+        figure: the Plotly figure; its colours are CSS variables, `var(--name)`.
+        table: the numbers drawn.
+        legend: what the marks mean.
+        diagram: HTML above the plot, already labelled.
+    """
+
+    name: str
+    title: str
+    label: str
+    caption: str
+    height: int
+    figure: Figure
+    table: Table
+    legend: tuple[LegendEntry, ...]
+    diagram: str = ""
+
+    def to_html(self) -> str:
+        """The figure element."""
+        label = escape(self.label, quote=True)
+        items = "".join(f"<li>{item.swatch}<span>{item.html}</span></li>" for item in self.legend)
+        return f"""
+<figure id="{self.name}">
+<h3>{self.title}</h3>
+{self.diagram}
+<div class="plot" role="img" aria-label="{label}" data-name="{self.name}"
+ style="height:{self.height}px"></div>
+<script type="application/json" id="{self.name}-spec">{_spec(self.figure)}</script>
+<ul class="legend">{items}</ul>
+<figcaption>{self.caption}</figcaption>
+<div class="tools">{self.table.csv_link(self.name, "data (CSV)")}
+<details><summary>table of the numbers drawn</summary>
+{self.table.to_html(f"Numbers of {self.name}")}</details></div>
+</figure>"""
+
+
+def _spec(figure: Figure) -> str:
+    """The figure as JSON that can stand inside a script element."""
+    # Trace identifiers are kept: they name the drawn curves in the page.
+    plain = json.loads(str(figure.to_json(remove_uids=False)))
+    # The list below the plot is the legend: it wraps, prints and is read aloud.
+    plain["layout"]["showlegend"] = False
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")

@@ -1,0 +1,73 @@
+"""How numbers and series are written on the page."""
+
+from __future__ import annotations
+
+import math
+
+from slth.lab.laws import Law, Summary
+from slth.lab.rows import Series
+
+
+def key(series: Series) -> str:
+    """The series' name in identifiers: "neurons-linear"."""
+    return f"{series.pruning}-{series.readout}"
+
+
+def role(series: Series) -> str:
+    """Which colour, dash and marker the series has: neurons look alike in both readouts."""
+    return "neurons" if series.pruning == "neurons" else key(series)
+
+
+def law_kind(series: Series) -> str:
+    """The law the theory predicts: logarithmic where both readout and granularity allow it."""
+    return "logarithm" if series == Series("weights", "relu") else "power"
+
+
+def eps_text(eps: float) -> str:
+    """ "1/64" where 1/eps is a whole number, else three digits."""
+    inverse = 1.0 / eps
+    if abs(inverse - round(inverse)) < 1e-9 * inverse:
+        return f"1/{round(inverse):,}"
+    return f"{eps:.3g}"
+
+
+def width_text(width: float) -> str:
+    """A width or a median of widths; "none" for one that was not found."""
+    if math.isinf(width):
+        return "none"
+    return f"{width:,.0f}" if width == int(width) else f"{width:,.1f}"
+
+
+def range_text(summary: Summary) -> str:
+    """Smallest to largest found width over draws."""
+    if math.isinf(summary.found_low):
+        return "none"
+    if summary.found_low == summary.found_high:
+        return width_text(summary.found_low)
+    high = "none" if math.isinf(summary.found_high) else width_text(summary.found_high)
+    return f"{width_text(summary.found_low)} to {high}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A float with that many significant digits, with a true minus sign."""
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def plural(count: int, noun: str) -> str:
+    """ "1 draw", "5 draws"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def law_html(law: Law, d: int) -> str:
+    """The fitted law as one phrase of HTML."""
+    interval = "" if law.low == law.high else f" (95 %: {law.low:.2f} to {law.high:.2f})"
+    if law.kind == "power":
+        return (
+            f"<i>N</i> ≈ {number(2.0**law.intercept)} · (1/<i>ε</i>)<sup>{law.slope:.2f}</sup>, "
+            f"slope {law.slope:.2f}{interval}"
+        )
+    side = law.slope / (2 * d)
+    return (
+        f"<i>N</i> ≈ {number(law.intercept)} + {law.slope:.2f} · log<sub>2</sub>(1/<i>ε</i>): "
+        f"{law.slope:.2f} units a bit{interval}, {side:.2f} a bit and coordinate side"
+    )
