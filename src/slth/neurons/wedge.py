@@ -20,14 +20,12 @@ from numba import njit
 
 from slth.limits import Deadline
 from slth.network import FloatArray
+from slth.neurons.wedge_cells import PAD, ROUNDING, before_gap, before_jump, mark_band
 
 # Breakpoints with |t| beyond this are outside every window: the band widens as sqrt(1 + t^2).
 _REACH = 2.0
 # Windows end this far before the next breakpoint, so that rounding cannot let it in.
 _MARGIN = 2.0**-40
-# Outward padding of every cell index, in cells; the float errors are below _ROUNDING of a cell.
-_PAD = 2.0**-7
-_ROUNDING = 2.0**-10
 # The least half range of slopes in the table; it grows when the first gaps allow steeper slopes.
 _LEAST_SLOPE = 8.0
 _MOST_SLOPE = 64.0
@@ -199,7 +197,7 @@ def _refuted(
     top = eps * math.sqrt(1.0 + reach * reach) * (1.0 + 2.0**-6)
     mass = float(np.abs(right_part.jumps).sum() + np.abs(left_part.jumps).sum())
     budget = 2.0**-45 * (mass + slope + 1.0)
-    if not budget <= _ROUNDING * (2.0 * top / (64 * words)):
+    if not budget <= ROUNDING * (2.0 * top / (64 * words)):
         return None
     tables = []
     for part in (right_part, left_part):
@@ -217,63 +215,24 @@ def _viable(places, bands, jumps, eps, top, slope, rows, words):
 
     places, bands: [m + 1], the breakpoints and the end. jumps: [m].
     """
-    cells = 64 * words
-    height = 2.0 * top / cells
-    width = 2.0 * slope / rows
     full = ~np.uint64(0)
-    one = np.uint64(1)
     ahead = np.zeros((rows, words), np.uint64)
     after = np.zeros((rows, words), np.uint64)
     here = np.zeros((rows, words), np.uint64)
     inside = np.zeros(words, np.uint64)
-    last = len(jumps) + 1
-    for k in range(last, -1, -1):
-        place = places[k - 1] if k > 0 else 0.0
-        band = bands[k - 1] if k > 0 else eps
-        low = max(0, math.floor((top - band) / height - _PAD))
-        high = min(cells - 1, math.floor((top + band) / height + _PAD))
-        inside[:] = np.uint64(0)
-        for b in range(low, high + 1):
-            inside[b >> 6] |= one << np.uint64(b & 63)
-        if k == last:
-            for q in range(rows):
-                ahead[q] = inside
-            continue
-        # after: viable just right of place k, once its jump is decided
-        gap = places[k] - place
-        for q in range(rows):
-            start = (q * width - slope) * gap / height - _PAD
-            stop = ((q + 1) * width - slope) * gap / height + _PAD
-            after[q] = np.uint64(0)
-            if start > cells or stop < -cells:
-                continue
-            for shift in range(math.floor(start), math.floor(stop) + 2):
-                skip = shift >> 6
-                bits = np.uint64(shift & 63)
-                for w in range(max(0, -skip - 1), min(words, words - skip)):
-                    source = w + skip
-                    if source >= 0:
-                        after[q, w] |= ahead[q, source] >> bits
-                    if bits != 0 and source + 1 < words:
-                        after[q, w] |= ahead[q, source + 1] << (np.uint64(64) - bits)
-        if k == 0:
-            for q in range(rows):
-                for w in range(words):
-                    here[q, w] = after[q, w] & inside[w]
-        else:
-            # slopes beyond the table count as viable unless this very gap is too long for them
-            steep = full if slope * gap <= (band + bands[k]) * (1.0 + _PAD) else np.uint64(0)
-            move = min(max(jumps[k - 1] / width, -3.0 * rows), 3.0 * rows)
-            first = math.floor(move - _PAD)
-            final = math.floor(move + 1.0 + _PAD)
-            for q in range(rows):
-                for w in range(words):
-                    here[q, w] = after[q, w]
-                for i in range(q + first, q + final + 1):
-                    for w in range(words):
-                        here[q, w] |= after[i, w] if 0 <= i < rows else steep
-                for w in range(words):
-                    here[q, w] &= inside[w]
+    last = len(jumps)
+    mark_band(inside, bands[last], top)
+    for q in range(rows):
+        ahead[q] = inside
+    for k in range(last - 1, -2, -1):
+        place = places[k] if k >= 0 else 0.0
+        band = bands[k] if k >= 0 else eps
+        mark_band(inside, band, top)
+        gap = places[k + 1] - place
+        before_gap(ahead, after, gap, top, slope)
+        # Slopes beyond the table count as viable unless this very gap is too long for them.
+        beyond = full if slope * gap <= (band + bands[k + 1]) * (1.0 + PAD) else np.uint64(0)
+        before_jump(after, here, inside, jumps[k] if k >= 0 else 0.0, beyond, slope)
         ahead, here = here, ahead
     return ahead
 
@@ -285,7 +244,7 @@ def _meet(right, left, slope):
     width = 2.0 * slope / rows
     for q in range(rows):
         mirror = (2.0 * slope - 1.0) / width - q - 1
-        for i in range(math.floor(mirror - _PAD), math.floor(mirror + 1.0 + _PAD) + 1):
+        for i in range(math.floor(mirror - PAD), math.floor(mirror + 1.0 + PAD) + 1):
             for w in range(words):
                 other = left[i, w] if 0 <= i < rows else ~np.uint64(0)
                 if right[q, w] & other:
