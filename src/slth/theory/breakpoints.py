@@ -84,7 +84,7 @@ class Bins:
     @property
     def edges(self) -> FloatArray:
         """float64 [count + 1]."""
-        return self.left + self.length * np.arange(self.count + 1)
+        return self.left + self.length * np.arange(self.count + 1, dtype=np.float64)
 
     def masses(self) -> FloatArray:
         """Probability that a Gaussian unit's breakpoint falls in each bin: Cauchy. [count]."""

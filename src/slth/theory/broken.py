@@ -159,6 +159,8 @@ def _hull_gap(t, y, n, work):
             seg += 1
         i = lower[seg]
         k = lower[seg + 1]
+        if not i < v < k:
+            continue
         gap = y[v] - (y[i] * (t[k] - t[v]) + y[k] * (t[v] - t[i])) / (t[k] - t[i])
         if gap > best:
             best = gap
@@ -172,6 +174,8 @@ def _hull_gap(t, y, n, work):
             seg += 1
         i = upper[seg]
         k = upper[seg + 1]
+        if not i < v < k:
+            continue
         gap = (y[i] * (t[k] - t[v]) + y[k] * (t[v] - t[i])) / (t[k] - t[i]) - y[v]
         if gap > best:
             best = gap

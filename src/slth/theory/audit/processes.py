@@ -30,7 +30,7 @@ def _example() -> Constants:
 def _runs(
     rng: np.random.Generator, chosen: Constants, steps: int, gather: int
 ) -> list[tuple[PruningPath, CoupledPath]]:
-    target = np.array([1.0, 0.0])
+    target = np.array([0.8, 0.6])
     runs = []
     for _ in range(gather):
         hidden, output = rng.standard_normal((steps, 2)), rng.standard_normal(steps)

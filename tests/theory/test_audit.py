@@ -1,0 +1,80 @@
+"""The audit finds the known failures, its repairs hold, and the command line says so."""
+
+import json
+
+import pytest
+
+from slth import theory
+from slth.cli.theory import app
+from slth.theory.audit import STEPS
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return {step.__name__: line for step, line in zip(STEPS, theory.audit(seed=1), strict=True)}
+
+
+def test_every_statement_or_its_repair_passes_its_check(lines):
+    assert [name for name, line in lines.items() if not line.sound] == []
+
+
+def test_the_known_failures_are_found(lines):
+    failing = {name for name, line in lines.items() if line.verdict == theory.Verdict.FAILS}
+    assert failing == {
+        "start_state",
+        "lemma_6_unbroken",
+        "birth_death_coupling",
+        "lemma_3",
+        "lemma_8_one_unit",
+        "lemma_8_by_chance",
+    }
+    assert all(lines[name].repair for name in failing)
+
+
+def test_public_names_resolve():
+    assert [name for name in theory.__all__ if not hasattr(theory, name)] == []
+
+
+def test_plan_has_one_row_for_each_task_and_says_what_is_not_known():
+    relu = theory.plan(10, 0.01, 0.05)
+    linear = theory.plan(10, 0.01, 0.05, readout="linear", radius=2.0)
+    assert {row.says for row in relu} == {"no statement", "suffices", "needs more than"}
+    needs = [row.width for row in linear if row.task == "neuron pruning" and row.width > 0]
+    assert needs[0] == theory.max_refuted_width(10, 0.01, 2.0, 0.05).value
+    assert all(row.source for row in relu + linear)
+
+
+def run(capsys, *words):
+    code = app(words, result_action="return_value", exit_on_error=False)
+    return code, capsys.readouterr().out
+
+
+def test_bound_command_prints_one_json_object(capsys):
+    code, out = run(capsys, "bound", "--d", "5", "--eps", "0.01", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["bounds"][0]["standing"] == "proven"
+    assert document["bounds"][0]["value"] == theory.max_refuted_width(5, 0.01, 2.0, 0.05).value
+
+
+def test_bound_command_says_when_nothing_is_proven(capsys):
+    code, out = run(capsys, "bound", "--d", "2", "--eps", "0.9")
+    assert code == 1
+    assert "vacuous" in out
+
+
+def test_chain_command(capsys):
+    code, out = run(
+        capsys, "chain", "--down", "0.1", "--up", "0.3", "--cap", "4", "--steps", "9", "--json"
+    )
+    document = json.loads(out)
+    exact = theory.log_at_zero(theory.Chain(0.1, 0.3, 4), 9)
+    assert code == 0
+    assert document["log Pr(B_k = 0), exact"] == pytest.approx(exact)
+
+
+def test_plan_command_holds_widths_beyond_floats(capsys):
+    code, out = run(capsys, "plan", "--d", "500", "--eps", "0.01", "--json")
+    assert code == 0
+    widths = [row["width"] for row in json.loads(out)["rows"]]
+    assert any(isinstance(width, str) and width.startswith("10^") for width in widths)
