@@ -149,7 +149,9 @@ def test_the_refuted_band_has_area_and_lies_below_the_found_curve(view, run, ser
     assert box is not None
     assert box["width"] > 300
     assert box["height"] > 50
-    assert "url(" in fill.evaluate("node => getComputedStyle(node).fill")
+    paint = fill.evaluate("node => getComputedStyle(node).fill")
+    assert ("url(" in paint) is series.startswith("neurons")
+    assert paint != "none"
     edge, found = view.path("gap", f"refuted-edge-{series}"), view.path("gap", f"found-{series}")
     assert edge[:, 0] == pytest.approx(found[-len(edge) :, 0], abs=0.5)
     assert (edge[:, 1] > found[-len(edge) :, 1] + 10).all()

@@ -75,7 +75,7 @@ def gap_panel(run: GapRun) -> Panel:
     )
     if any(row.refuted > _floor(run) for row in run.rows):
         figure.add_annotation(
-            text="refuted: no ticket exists",
+            text="▼ no ticket at or below: refuted",
             x=0.985,
             y=0.025,
             xref="paper",
@@ -93,13 +93,13 @@ def gap_panel(run: GapRun) -> Panel:
         title="Width against error",
         label=_label(run),
         caption=(
-            "Both axes are logarithmic. Thick curves with markers: the smallest width at which a "
-            "ticket was found and certified, median over draws; small marks are single draws, the "
-            "pale band runs from the smallest to the largest. Hatched: at and below its edge "
+            "Both axes are logarithmic. Thick curves: the smallest width at which a ticket was "
+            "found and certified, median over draws; small marks are single draws, the pale band "
+            "runs from the smallest to the largest. Triangles pointing down: at and below them "
             "<em>every</em> ticket of that kind is refuted (median over draws of the largest "
-            "refuted width). Between a hatched edge and its curve nothing is known. Thin lines are "
-            "least-squares fits to the found widths of all draws; intervals are bootstrapped over "
-            "draws."
+            "refuted width; shaded, hatched for neurons). Between a series’ triangles and its "
+            "found curve nothing is known. Thin lines are least-squares fits to the found widths "
+            "of all draws; intervals are bootstrapped over draws."
         ),
         height=_HEIGHT,
         figure=figure,
@@ -122,13 +122,16 @@ def _add_refuted(
             line={"width": 0},
             fill="toself",
             fillcolor=mark.soft,
+            # One hatching only: several on top of each other would hide the curves.
             fillpattern={
                 "shape": mark.hatch,
                 "fgcolor": mark.faint,
                 "bgcolor": mark.soft,
                 "size": 9,
                 "solidity": 0.12,
-            },
+            }
+            if mark.hatch
+            else None,
             hoverinfo="skip",
         )
         figure.add_scatter(
@@ -136,8 +139,9 @@ def _add_refuted(
             name=f"{series.label}: largest refuted width (median)",
             x=x,
             y=y,
-            mode="lines",
-            line={"color": mark.colour, "width": 1.5, "simplify": False},
+            mode="lines+markers",
+            line={"color": mark.colour, "width": 1.3, "dash": mark.dash, "simplify": False},
+            marker={"color": mark.colour, "size": 8, "symbol": "triangle-down"},
             hovertemplate="%{fullData.name}<br>1/ε = %{x:.4g}<br>N = %{y:,.4g}<extra></extra>",
         )
 

@@ -16,7 +16,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-se
 
 @dataclass(frozen=True)
 class Mark:
-    """Names known to Plotly: `dash`, `symbol` (marker), `hatch` (fill pattern)."""
+    """Names known to Plotly: `dash`, `symbol` (marker), `hatch` (fill pattern or "")."""
 
     name: str
     dash: str
@@ -41,8 +41,8 @@ class Mark:
 
 MARKS = {
     "neurons": Mark("neurons", "solid", "circle", "/"),
-    "weights-linear": Mark("weights-linear", "dash", "diamond", "\\"),
-    "weights-relu": Mark("weights-relu", "dashdot", "square", "x"),
+    "weights-linear": Mark("weights-linear", "dash", "diamond", ""),
+    "weights-relu": Mark("weights-relu", "dashdot", "square", ""),
     "target": Mark("ink", "solid", "x", ""),
     "network": Mark("muted", "dot", "cross", ""),
 }
@@ -110,13 +110,14 @@ def marker_swatch(colour: str, symbol: str, *, hollow: bool = False) -> str:
 
 
 def area_swatch(mark: Mark) -> str:
-    """A hatched field with an upper edge. Inline SVG."""
-    strokes = {"/": "M4 13L14 1M14 13L24 1M24 13L34 1", "\\": "M0 1L10 13M10 1L20 13M20 1L30 13"}
-    path = strokes.get(mark.hatch, strokes["/"] + strokes["\\"])
+    """A shaded field below an edge with a marker pointing down. Inline SVG."""
+    strokes = "M4 14L14 4M14 14L24 4M24 14L34 4" if mark.hatch else ""
+    dashes = f' stroke-dasharray="{_DASHES[mark.dash]}"' if _DASHES[mark.dash] else ""
     return _svg(
-        f'<rect x="1" y="1" width="32" height="12" fill="{mark.soft}"/>'
-        f'<path d="{path}" stroke="{mark.faint}" fill="none"/>'
-        f'<path d="M1 1h32" stroke="{mark.colour}" stroke-width="1.5"/>'
+        f'<rect x="1" y="4" width="32" height="10" fill="{mark.soft}"/>'
+        f'<path d="{strokes}" stroke="{mark.faint}" fill="none"/>'
+        f'<path d="M1 4h32" stroke="{mark.colour}" stroke-width="1.3"{dashes}/>'
+        f'<path d="M13 1h8l-4 7z" fill="{mark.colour}"/>'
     )
 
 
