@@ -164,12 +164,12 @@ class _Run:
                 self._assign(problem, self._unit_eps, self._sparsest)
             else:
                 self._assign_ever_closer(problem)
-        if not self._decided() and self._error.upper > _LOCAL_ERROR:
+        if not self._decided() and (self._unit_eps or self._error.upper) > _LOCAL_ERROR:
             self._local(_LOCAL_STARTS)
 
     def solution(self) -> Solution:
         """Scaled to the radius, with the status that is proven."""
-        if self._error.gap > _FINAL * self._error.upper and not self._decided():
+        if self._eps is None and self._error.gap > _FINAL * self._error.upper:
             self._error = self._sharpened(self._mask, self._error, _FINAL)
         error = self._error.scaled(self._radius)
         bound = self._scaled_bound()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from slth.limits import Deadline
 from slth.network import FloatArray, Mask, ReLUNetwork
-from slth.weights.meet_in_middle import closest_batch
+from slth.weights.meet_in_middle import PAD, closest_batch
 from slth.weights.sparsest import LARGEST, sparsest_one
 
 # How much more than an equal share a coordinate may take at first: errors inside a tolerance are
@@ -29,6 +29,9 @@ _GENEROSITY = (1.0, 2.0, 0.5)
 _OPTIMAL_POOL = 26
 # Orders tried before giving up.
 _ATTEMPTS = 30
+# After this many orders an error still so many times eps will not be closed by another order.
+_FEW = 8
+_HOPELESS = 30.0
 # Rounds of re-solving single sides after an order failed.
 _POLISH_ROUNDS = 3
 
@@ -79,6 +82,8 @@ def assign(
     best = Assignment(np.full(len(problem.values), -1), _error(-problem.wanted), 0)
     tried = 0
     while tried < attempts and (fewest or best.error > eps) and not (tried and deadline.expired):
+        if tried >= _FEW and best.error > _HOPELESS * eps:
+            break
         generosity = _GENEROSITY[tried % len(_GENEROSITY)]
         tried += 1
         served, residual = _attempt(problem, eps, generosity, generator)
@@ -164,7 +169,7 @@ def closest_values(values: FloatArray, wanted: float) -> NDArray[np.int64]:
     if n == 0:
         return np.empty(0, dtype=np.int64)
     mask = np.zeros(1, dtype=np.uint64)
-    work = np.empty((4, 1 << (n - n // 2)), dtype=np.int64)
+    work = np.empty((4, (1 << (n - n // 2)) + PAD), dtype=np.int64)
     closest_batch(
         values[None, :], n, np.array([wanted]), -1.0, np.empty(n, np.int64), work, mask, np.zeros(1)
     )

@@ -142,7 +142,7 @@ class Batch:
         bound = np.zeros((batch, most + 1))
         half = 1 << (n - n // 2)
         keys = np.empty(n, dtype=np.int64)
-        work = np.empty((4, half), dtype=np.int64)
+        work = np.empty((4, half + meet_in_middle.PAD), dtype=np.int64)
         for rows in self._slices(np.arange(batch), max(1, _SLICE // (4 * n * half))):
             if deadline.expired:
                 break
@@ -178,7 +178,7 @@ class Batch:
         """Meet in the middle on the first `size` samples; returns the rows done in time."""
         half = 1 << (size - size // 2)
         keys = np.empty(size, dtype=np.int64)
-        work = np.empty((4, half), dtype=np.int64)
+        work = np.empty((4, half + meet_in_middle.PAD), dtype=np.int64)
         done = [np.empty(0, dtype=np.int64)]
         for part in self._slices(rows, max(1, _SLICE // (4 * half))):
             if deadline.expired:

@@ -18,70 +18,42 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.weights import plain_lists, vector_lists
+
 # Largest n whose keys carry masks: 12 + 1 mask bits leave 45 bits of sum.
 PACKED = 24
 # Largest n solved to optimality: two lists of 2^25 keys are 0.5 GiB with their work space.
 LARGEST = 50
 
+# Room that every list needs behind its keys.
+PAD = vector_lists.LANES
+
 _ONE = np.int64(1)
+_lists = vector_lists if vector_lists.supported() else plain_lists
+closest_pair = _lists.closest_pair
+merge_both = _lists.merge_both
+merge = _lists.merge
 
 
 @njit(cache=True, nogil=True)
-def _merge(old, step, new, m):
-    """new[0:2m] = sorted union of old[0:m] - step and old[0:m] + step.
-
-    old is sorted and symmetric (old[k] = -old[m-1-k]) and step >= 0. Branch-free: comparisons
-    of random keys would be mispredicted half of the time.
-    """
-    i = 0
-    j = 0
-    last = 2 * m - 1
-    for k in range(m):
-        below = old[i] - step
-        gap = (old[j] + step) - below
-        take = gap >> np.int64(63)
-        value = below + (gap & take)
-        new[k] = value
-        new[last - k] = -value
-        j -= take
-        i += 1 + take
-
-
-@njit(cache=True, nogil=True)
-def _sorted_half(keys, start, count, work, row):
-    """Sorted signed sums of keys[start:start+count]; returns the row of `work` that holds them."""
-    work[row, 0] = 0
+def _sorted_halves(keys, n, work):
+    """Sorted signed sums of keys[:n//2] and keys[n//2:n]; returns the rows that hold them."""
+    half = n // 2
+    work[0, 0] = 0
+    work[2, 0] = 0
+    here = 0
     m = 1
-    here = row
-    for k in range(start, start + count):
-        other = 2 * row + 1 - here
-        _merge(work[here], keys[k], work[other], m)
-        here = other
+    for k in range(half):
+        merge_both(
+            work[here], keys[k], work[1 - here], work[2 + here], keys[half + k], work[3 - here], m
+        )
+        here = 1 - here
         m *= 2
-    return here
-
-
-@njit(cache=True, nogil=True)
-def closest_pair(a, size_a, b, size_b, goal, stop):
-    """Indices (i, j) with |a[i] + b[j] - goal| smallest, or the first found <= stop."""
-    best = _ONE << np.int64(62)
-    best_i = 0
-    best_j = 0
-    i = 0
-    j = size_b - 1
-    while i < size_a and j >= 0:
-        s = a[i] + b[j] - goal
-        distance = abs(s)
-        if distance < best:
-            best = distance
-            best_i = i
-            best_j = j
-            if best <= stop:
-                break
-        negative = s >> np.int64(63)
-        i -= negative
-        j -= 1 + negative
-    return best, best_i, best_j
+    row_b = 2 + here
+    if n - half > half:
+        merge(work[row_b], keys[n - 1], work[5 - row_b], m)
+        row_b = 5 - row_b
+    return here, row_b
 
 
 @njit(cache=True, nogil=True)
@@ -137,8 +109,7 @@ def half_lists(x, n, reach, bits, keys, work):
             total_a += keys[k]
         else:
             total_b += keys[k]
-    row_a = _sorted_half(keys, 0, half, work, 0)
-    row_b = _sorted_half(keys, half, n - half, work, 2)
+    row_a, row_b = _sorted_halves(keys, n, work)
     return scale, total_a, total_b, flip, negative, row_a, row_b
 
 
@@ -150,7 +121,7 @@ def closest_batch(samples, n, targets, eps, keys, work, masks, bounds):
         samples: float64 [batch or 1, at least n], 1 <= n <= LARGEST.
         targets: float64 [batch].
         eps: stop at the first subset surely within eps; negative: never stop early.
-        keys: int64 [n] and work: int64 [4, 2^ceil(n/2)], scratch.
+        keys: int64 [n] and work: int64 [4, 2^ceil(n/2) + PAD], scratch.
         masks: uint64 [batch], the subsets found (output).
         bounds: float64 [batch], proven lower bounds on every subset's error; 0.0 where the search
             stopped early (output).

@@ -18,6 +18,7 @@ from numba import njit
 from slth.certify.rounding import UNIT, two_sum
 from slth.weights.counted import LARGEST as COUNTED
 from slth.weights.counted import closest_counted
+from slth.weights.meet_in_middle import PAD
 
 # Subsets carried as the bits of one uint64.
 LARGEST = 64
@@ -200,7 +201,7 @@ def _by_halves(x, n, target, eps, k, most, excluded):
     masks = np.zeros(n + 1, np.uint64)
     bounds = np.zeros(n + 1)
     keys = np.empty(n, np.int64)
-    work = np.empty((4, 1 << (n - n // 2)), np.int64)
+    work = np.empty((4, (1 << (n - n // 2)) + PAD), np.int64)
     last = closest_counted(x, n, target, eps, k, most, keys, work, masks, bounds)
     certain = excluded == k
     for size in range(k, last + 1):
