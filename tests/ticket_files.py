@@ -44,8 +44,8 @@ def examples() -> dict[str, Ticket]:
     hidden = np.zeros((18, 3), dtype=bool)
     hidden[np.arange(18), np.arange(18) % 3] = True
     weight = slth.Mask(hidden, np.arange(18) % 5 != 0)
-    # In space, relu(x) against 0: one cone an orthant, slope (1, 0, 0) or 0.
-    solo = slth.ReLUNetwork([[1.0, 0.0, 0.0], [-1.0, 2.0, 1.0]], [1.0, 1.0])
+    # In space, |3 x + 4 y| against 0: one cone an orthant.
+    ridge = slth.ReLUNetwork([[3.0, 4.0, 0.0], [-3.0, -4.0, 0.0], [-1.0, 2.0, 1.0]], np.ones(3))
     nothing = slth.ReLUNetwork(np.zeros((0, 3)), np.zeros(0))
     return {
         "drawn": claim(
@@ -73,7 +73,7 @@ def examples() -> dict[str, Ticket]:
             status="optimal",
             refutation=refutation,
         ),
-        "cones": claim(solo, nothing, _kept(True, False), 0.0, 1.0, error_proof=_cones()),
+        "cones": claim(ridge, nothing, _kept(True, True, False), 0.0, 5.0, error_proof=_cones()),
         "line": claim(slth.random_network(1, 3, 0), slth.neuron([1.0]), _line(), 0.0, 50.0),
         "nothing": claim(nothing, slth.neuron([1.0, 0.0, 0.0]), _kept(), 0.0, 1.0),
     }
@@ -88,15 +88,14 @@ def _line() -> slth.Mask:
 
 
 def _cones() -> ErrorProof:
-    # Obligations: relu(x) <= 1; its mirror 0 - relu(x) <= 1. The single unit of the net is the
-    # linear part x under a ReLU: x - 0 and 0 on the first side, lambda = 0 on the second.
-    leaves = 8 * 3
-    slope = np.zeros((leaves, 3))
-    slope[:8, 0] = 1.0
-    mix = np.full(leaves, 1 << 30, dtype=np.uint32)
-    mix[16:] = 0
+    # On an orthant |3 x + 4 y| <= <u, x>, u = (+-3, +-4, 0), with equality at the generators; and
+    # 0 - |3 x + 4 y| <= 0 with tau = 0.
+    signs = np.array([(1 - 2 * i, 1 - 2 * j, 0) for i, j, _ in np.ndindex(2, 2, 2)])
     return ErrorProof(
-        np.zeros((leaves, 4), dtype=np.uint16), np.zeros((leaves, 0), dtype=np.uint32), mix, slope
+        np.zeros((16, 4), dtype=np.uint16),
+        np.zeros((16, 2), dtype=np.uint32),
+        np.full(16, 1 << 30, dtype=np.uint32),
+        np.concatenate([signs * np.array([3.0, 4.0, 0.0]), np.zeros((8, 3))]),
     )
 
 
