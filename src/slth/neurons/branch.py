@@ -32,6 +32,7 @@ from slth.neurons.tree import (
     OPEN,
     PIVOTS,
     SLIP,
+    TILTED,
     advance,
     empty_tree,
     level,
@@ -56,6 +57,16 @@ class Outcome:
     pivots: int
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What the certifier says of a candidate: a lower bound on its error and the point of the
+    ball that attains it (None: no better one known); whether the search is to stop."""
+
+    error: float
+    witness: FloatArray | None
+    stop: bool
+
+
 def search_tree(
     problem: Problem,
     cutoff: float,
@@ -63,7 +74,7 @@ def search_tree(
     first: FloatArray,
     rng: np.random.Generator,
     deadline: Deadline,
-    offer: Callable[[Candidate], None],
+    judge: Callable[[Candidate], Verdict],
 ) -> Outcome:
     """Prove that every mask errs by at least `cutoff`, or find those that err less.
 
@@ -72,7 +83,7 @@ def search_tree(
         points: float64 [P, d] in the ball, the pool to separate from.
         first: float64 [Q, d], points whose rows start the root.
         rng: of the climbs that judge candidates.
-        offer: called with every mask that seems to err less than the cutoff.
+        judge: called with every mask that seems to err less than the cutoff.
     """
     width = problem.width
     pool = PointPool(problem, first.shape[0] + points.shape[0] + _POOL_ROOM, cutoff)
@@ -88,6 +99,7 @@ def search_tree(
     tree.levels[CUTOFF] = cutoff
     tree.levels[SLIP] = slip
     tree.levels[OPEN] = math.inf
+    tree.levels[TILTED] = pool.tilted + 2.0 * slip
     tree.counts[FRESH] = 1
     if numbers.size == 0:
         numbers = pool.add(random_sphere(rng, 2, problem.d))
@@ -106,8 +118,14 @@ def search_tree(
             places, heights = peaks(problem, keep.astype(np.float64), rng, deadline)
             error = float(heights.max(initial=0.0))
             if error < float(tree.levels[CUTOFF]):
-                offer(Candidate(keep, error))
-                tree.levels[CUTOFF] = error * (1.0 - BELOW)
+                verdict = judge(Candidate(keep, error))
+                if verdict.stop:
+                    break
+                error = max(error, verdict.error)
+                if verdict.witness is not None:
+                    pool.add(verdict.witness[None])
+                lowered = min(float(tree.levels[CUTOFF]), error * (1.0 - BELOW))
+                tree.levels[CUTOFF] = lowered
             pool.add(places[:12])
             # The same mask again: its points are known and do not settle it.
             tree.counts[GIVE_UP] = int(keep.tobytes() == last)

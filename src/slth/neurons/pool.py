@@ -11,6 +11,9 @@ from slth.neurons.dual import Certificate
 from slth.neurons.problem import Problem
 from slth.neurons.simplex import Dictionary, Pool, rows_of
 
+# Relative to the cutoff: far below the tolerances, far above the noise of the reduced costs.
+_TILT = 1e-7
+
 
 class PointPool:
     """A growing set of points of the ball, up to a capacity.
@@ -28,7 +31,13 @@ class PointPool:
             np.zeros(2 * capacity),
             np.zeros(2 * capacity, np.bool_),
             np.zeros(1, np.int64),
+            _TILT * min(cutoff, 1.0) * (0.5 + np.random.default_rng(0).random(problem.width)),
         )
+
+    @property
+    def tilted(self) -> float:
+        """The most by which the tilts raise a relaxation's value."""
+        return float(self.arrays.tilt.sum())
 
     @property
     def size(self) -> int:

@@ -33,7 +33,6 @@ class Race:
         self._bound = 0.0
         self._keep: BoolArray = np.zeros(problem.width, np.bool_)
         self._error: Enclosure | None = None
-        self._seen = math.inf
 
     @property
     def unit_eps(self) -> float | None:
@@ -77,36 +76,46 @@ class Race:
             self.stats["prover"] = prover
             self._say(prover)
 
-    def offer(self, candidate: Candidate, searcher: str, seconds: float = 10.0) -> None:
-        """Certify a mask if it seems better than the best ticket, and keep the better one."""
-        if candidate.error >= self._seen * (1.0 - 1e-9) and self._error is not None:
-            return
-        self._seen = min(self._seen, candidate.error)
-        error = certify(
-            self.problem.masked(candidate.keep),
+    def offer(self, candidate: Candidate, searcher: str, seconds: float = 5.0) -> Enclosure | None:
+        """Certify a mask if it seems better than the best ticket, and keep the better one.
+
+        Returns its enclosure on the unit ball, None if it was not worth certifying.
+        """
+        if self._error is not None and candidate.error >= self._error.upper:
+            return None
+        error = self._certified(candidate.keep, seconds)
+        if self._error is None or error.upper < self._error.upper:
+            self._keep, self._error = candidate.keep.copy(), error
+            self.stats["searcher"] = searcher
+            self._say(searcher)
+        return error
+
+    def sharpen(self) -> None:
+        """Certify the best ticket again, with what time is left, if its enclosure is open."""
+        if self._error is not None and self._error.status is Status.OPEN and not self.finished:
+            error = self._certified(self._keep, math.inf)
+            if error.upper < self._error.upper:
+                self._error = error
+                self._say("certify")
+
+    def _certified(self, keep: BoolArray, seconds: float) -> Enclosure:
+        return certify(
+            self.problem.masked(keep),
             self.problem.target,
             rtol=_CERTIFY_RTOL,
             time_limit=max(0.05, min(seconds, 0.5 * self.deadline.remaining)),
             eps=self.unit_eps,
         )
-        if self._error is None or error.upper < self._error.upper:
-            self._keep, self._error = candidate.keep.copy(), error
-            self.stats["searcher"] = searcher
-            self._say(searcher)
 
     def solution(self) -> Solution:
         """The answer, scaled to the radius."""
-        assert_error = self._error
-        if assert_error is None:
-            assert_error = certify(
-                self.problem.masked(self._keep), self.problem.target, time_limit=0.5
-            )
-            self._error = assert_error
+        if self._error is None:
+            self._error = self._certified(self._keep, 0.5)
         mask = self.problem.mask(self._keep)
         self.stats["seconds"] = self.deadline.elapsed
         return Solution(
             mask,
-            self._scaled_error(),
+            self._error.scaled(self._radius),
             self._scaled_bound(),
             self._status(),
             self.problem.net.pruned(mask),
@@ -119,15 +128,9 @@ class Race:
         if self._eps is None:
             done = self._bound >= (1.0 - OPTIMALITY) * self._error.upper
             return Status.OPTIMAL if done else Status.FEASIBLE
-        if self._scaled_error().upper <= self._eps:
+        if self._error.scaled(self._radius).upper <= self._eps:
             return Status.REACHED
         return Status.REFUTED if self._scaled_bound() > self._eps else Status.UNKNOWN
-
-    def _scaled_error(self) -> Enclosure:
-        assert_error = self._error
-        if assert_error is None:
-            raise RuntimeError("no ticket has been certified yet")
-        return assert_error.scaled(self._radius)
 
     def _scaled_bound(self) -> float:
         if self._radius == 1.0:

@@ -118,7 +118,7 @@ def relax(
 def _solved(dictionary: Dictionary, pool: PointPool, cutoff: float, deadline: Deadline) -> bool:
     """Solve in slices; False when the time is up or the arithmetic does not settle."""
     for _ in range(_STUCK_SLICES):
-        status, pivots = solve(dictionary, pool.arrays, cutoff, _PIVOTS)
+        status, pivots = solve(dictionary, pool.arrays, cutoff + pool.tilted, _PIVOTS)
         if status != STUCK:
             return True
         if deadline.expired:

@@ -2,10 +2,11 @@
 
 Variables: z_0 .. z_{N-1}; t = N, the maximum, free and always basic in row 0; and for row 2p + s
 (s = 0: sign +1, s = 1: sign -1) the slack N + 1 + 2p + s, y = t - sign phi_p z >= -sign f_p.
-A dictionary writes every basic variable as a combination of the N + 1 nonbasic ones, each of which
-sits at a bound. The reduced costs are row 0, and those of the slacks are the multipliers that
-`safe_multipliers` hands on to be evaluated outward. Boxes are short, so the ratio test walks past
-bounds (flips) while the objective still rises.
+A dictionary writes every basic variable as a combination of the N + 1 nonbasic ones, each of
+which sits at a bound. The reduced costs are row 0, and those of the slacks are the multipliers
+that `safe_multipliers` hands on to be evaluated outward. Boxes are short, so the ratio test walks
+past bounds (flips) while the objective still rises. What is minimised is t + sum_i tilt_i z_i with
+tiny tilts; t stands for it throughout.
 
 Only `safe_multipliers` feeds bounds: everything else may round as it likes.
 """
@@ -46,7 +47,8 @@ class Pool(NamedTuple):
     """Points that may make rows; C is the capacity.
 
     phi: float64 [N, C]; f: float64 [C]; floor: float64 [2 C], lower bounds of the slacks;
-    holds: bool [2 C], whether the row may be used; size: int64 [1].
+    holds: bool [2 C], whether the row may be used; size: int64 [1]; tilt: float64 [N], small
+    positive costs of the units, which keep the simplex from circling among tied bases.
     """
 
     phi: FloatArray
@@ -54,6 +56,7 @@ class Pool(NamedTuple):
     floor: FloatArray
     holds: np.ndarray
     size: np.ndarray
+    tilt: FloatArray
 
 
 def empty_dictionary(width: int, capacity: int) -> Dictionary:
@@ -82,7 +85,7 @@ def start(d, pool, chosen):
     row = chosen[first]
     sign = 1.0 - 2.0 * (row & 1)
     for j in range(width):
-        c = sign * pool.phi[j, row >> 1]
+        c = sign * pool.phi[j, row >> 1] + pool.tilt[j]
         d.table[0, j] = c
         d.nonbasic[j] = j
         d.at[j] = d.low[j] if c >= 0.0 else d.high[j]
@@ -99,7 +102,7 @@ def start(d, pool, chosen):
         sign = 1.0 - 2.0 * (other & 1)
         total = 0.0
         for j in range(width):
-            c = d.table[0, j] - sign * pool.phi[j, other >> 1]
+            c = d.table[0, j] - sign * pool.phi[j, other >> 1] - pool.tilt[j]
             d.table[count, j] = c
             total += c * d.at[j]
         d.table[count, width] = 1.0
@@ -120,11 +123,11 @@ def add_row(d, pool, row):
     for k in range(width + 1):
         v = d.nonbasic[k]
         if v < width:
-            fresh[k] -= sign * pool.phi[v, row >> 1]
+            fresh[k] -= sign * pool.phi[v, row >> 1] + pool.tilt[v]
     for r in range(1, new):
         v = d.basic[r]
         if v < width:
-            c = -sign * pool.phi[v, row >> 1]
+            c = -sign * pool.phi[v, row >> 1] - pool.tilt[v]
             if c != 0.0:
                 source = d.table[r]
                 for k in range(width + 1):

@@ -17,7 +17,6 @@ from slth.network import FloatArray
 from slth.neurons.simplex import (
     ABOVE_CUTOFF,
     OPTIMAL,
-    STUCK,
     Dictionary,
     add_row,
     purge,
@@ -31,8 +30,9 @@ from slth.neurons.simplex import (
 DONE, SLICE, CANDIDATE = 0, 1, 2
 # Places in `Tree.counts`: where the search stands, and what it has done.
 DEPTH, FRESH, NODES, PIVOTS, GIVE_UP, REBUILDS, LEAVES = 0, 1, 2, 3, 4, 5, 6
-# Places in `Tree.levels`: the cutoff, the rounding allowance, the least bound of an open leaf.
-CUTOFF, SLIP, OPEN = 0, 1, 2
+# Places in `Tree.levels`: the cutoff, the rounding allowance, the least bound of an open leaf,
+# and how far the simplex must go past the cutoff for its multipliers to prove it.
+CUTOFF, SLIP, OPEN, TILTED = 0, 1, 2, 3
 
 _NODE_PIVOTS = 3000
 _TRIES = 30
@@ -48,7 +48,7 @@ class Tree(NamedTuple):
     table: float64 [D, R, N + 1]; basic, value: [D, R]; nonbasic, at: [D, N + 1];
     low, high: float64 [D, N]; rows: int64 [D, 1]; unit: int64 [D], the unit branched on;
     stage: int64 [D], children begun; side: int64 [D], value of the first child; bound: float64
-    [D], proven for the node's masks; counts: int64 [8]; levels: float64 [3].
+    [D], proven for the node's masks; counts: int64 [8]; levels: float64 [4].
     """
 
     table: FloatArray
@@ -84,7 +84,7 @@ def empty_tree(width: int, capacity: int, depth: int) -> Tree:
         np.zeros(many, np.int64),
         np.zeros(many),
         np.zeros(8, np.int64),
-        np.zeros(3),
+        np.zeros(4),
     )
 
 
@@ -255,7 +255,7 @@ def _visit(tree, pool, z, gains, excess, unit, down, up):
     separated = 0
     for _ in range(_TRIES):
         cutoff = tree.levels[CUTOFF]
-        status, pivots = solve(d, pool, cutoff, _NODE_PIVOTS)
+        status, pivots = solve(d, pool, cutoff + tree.levels[TILTED], _NODE_PIVOTS)
         tree.counts[PIVOTS] += pivots
         bound = _safe(tree, d, pool, gains)
         tree.bound[depth] = max(tree.bound[depth], bound)
@@ -311,9 +311,7 @@ def advance(tree, pool, z, budget):
         if counts[FRESH]:
             if counts[PIVOTS] >= stop:
                 return SLICE
-            closed, candidate, branch, first = _visit(
-                tree, pool, z, gains, excess, unit, down, up
-            )
+            closed, candidate, branch, first = _visit(tree, pool, z, gains, excess, unit, down, up)
             if candidate:
                 return CANDIDATE
             counts[GIVE_UP] = 0
