@@ -85,6 +85,7 @@ def test_the_readout_is_explained():
     assert "is for the linear readout. There it binds weight pruning as well" in render(
         synthetic_run(draws=1)
     )
+    assert "neuron and weight pruning coincide" in render(synthetic_run(draws=1, d=1))
     assert "like-for-like" in render(synthetic_run(draws=1, readout="relu"))
 
 

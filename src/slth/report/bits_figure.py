@@ -17,9 +17,9 @@ _SERIES = Series("weights", "relu")
 
 
 def bits_panel(run: GapRun) -> Panel | None:
-    """None when no such ticket was found."""
+    """None when such tickets were found at fewer than two values of eps."""
     found = [row for row in run.rows if row.series == _SERIES and row.found is not None]
-    if not found:
+    if len({row.eps for row in found}) < 2:
         return None
     mark = MARKS["weights-relu"]
     law = fit(run, _SERIES, "logarithm")
@@ -64,7 +64,7 @@ def bits_panel(run: GapRun) -> Panel | None:
     rate = "" if law is None else f" The fit rises by {law.slope:.2f} hidden units a bit."
     return Panel(
         name="bits",
-        title="Weight pruning with the ReLU readout is a straight line in the bits of 1/<i>ε</i>",
+        title="Weight pruning with the ReLU readout, against the bits of 1/<i>ε</i>",
         label=(
             "Plot of the found width N in hidden units against log2(1/eps) in bits, both linear, "
             f"for weight pruning with the ReLU readout: {len(found)} certified tickets.{rate}"

@@ -72,7 +72,7 @@ def pruning_panel(run: GapRun) -> Panel:
             keep,
             output="<i>g<sub>S</sub></i>",
             label=f"The pruned network: units {names} kept, the others dropped.",
-            caption=f"kept: units {names}",
+            caption=f"units kept: {names}",
         ),
     )
     return Panel(
