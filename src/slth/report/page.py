@@ -146,8 +146,8 @@ def _readout(run: GapRun) -> str:
     if run.plan.d == 1:
         return (
             "<b>Dimension 1.</b> A hidden unit has one incoming weight, so removing the unit is "
-            "removing that weight: neuron and weight pruning coincide, and <i>O</i>(log 1/<i>ε</i>) "
-            f"units suffice for both. The gap ({_PAPER}) begins at <i>d</i> = 2."
+            "removing that weight: neuron and weight pruning coincide, and <i>O</i>(log "
+            f"1/<i>ε</i>) units suffice for both. The gap ({_PAPER}) begins at <i>d</i> = 2."
         )
     if run.plan.readout == "linear":
         return (
