@@ -156,7 +156,7 @@ def _serve(values: FloatArray, wanted: float, below: float, above: float) -> NDA
         return np.empty(0, dtype=np.int64)
     # 2^n subsets spread over a few units of length: expect 2^n * tolerance of them to fit.
     if n > _OPTIMAL_POOL or math.ldexp(tolerance, n) > 8.0:
-        scratch = np.empty(n, dtype=np.int64)
+        scratch = np.zeros(n + PAD, dtype=np.int64)
         mask, count, _ = sparsest_one(values, n, centre, tolerance, n, scratch)
         if count >= 0:
             return _bits(int(mask), n)

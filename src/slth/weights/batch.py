@@ -111,7 +111,7 @@ class Batch:
         """A subset within eps with the fewest members, at most `most`."""
         n = min(self._samples.shape[1], sparsest.LARGEST)
         whole = n == self._samples.shape[1]
-        scratch = np.empty(n, dtype=np.int64)
+        scratch = np.zeros(n + meet_in_middle.PAD, dtype=np.int64)
         for rows in self._slices(np.arange(len(self._targets)), _SPARSE_SLICE):
             if deadline.expired:
                 return

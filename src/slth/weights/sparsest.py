@@ -1,11 +1,11 @@
 """Fewest samples whose sum is within eps of the target, by cardinality k = 0, 1, 2, ...
 
-Small binomials are scanned: all (k-1)-subsets of high indices, and one vectorised pass over the
-rest. Larger ones join the lists of ceil(k/2)- and floor(k/2)-subsets through buckets of nearly
-equal sums (a k-subset then shows up once for every way to split it). Where those lists would be
-longer than half lists, meeting in the middle by cardinality (counted.py) goes on. Keys are int64
-fixed point; a hit counts only after cascaded TwoSum has shown it to be within eps, and a
-cardinality is excluded only if no key lay within eps plus the rounding.
+Small binomials are scanned, eight keys at a time for the lowest index. Larger ones join the lists
+of ceil(k/2)- and floor(k/2)-subsets through buckets of nearly equal sums (a k-subset then shows up
+once for every way to split it). Where those lists would be longer than half lists, meeting in the
+middle by cardinality (counted.py) goes on. Keys are int64 fixed point; a hit counts only after
+cascaded TwoSum has shown it to be within eps, and a cardinality is excluded only if no key lay
+within eps plus the rounding.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numba import njit
 from slth.certify.rounding import UNIT, two_sum
 from slth.weights.counted import LARGEST as COUNTED
 from slth.weights.counted import closest_counted
-from slth.weights.meet_in_middle import PAD
+from slth.weights.meet_in_middle import PAD, near_bits
 
 # Subsets carried as the bits of one uint64.
 LARGEST = 64
@@ -53,51 +53,77 @@ def _decide(x, n, mask, target, eps):
 
 
 @njit(cache=True, nogil=True)
-def _nearest(q, count, offset):
-    """min over k < count of |q[k] + offset|; plain enough to be vectorised."""
-    best = np.int64(1) << np.int64(62)
-    for k in range(count):
-        best = min(best, abs(q[k] + offset))
-    return best
+def _near_one(x, q, n, target, eps, offset, window, count, members):
+    """Whether members and one index below `count` make a subset within eps: (decision, mask)."""
+    doubt = False
+    for start in range(0, count, 8):
+        bits = near_bits(q, start, offset, 2 * window)
+        if bits == 0:
+            continue
+        for last in range(start, min(start + 8, count)):
+            if (bits >> (last - start)) & 1:
+                mask = members | (np.uint64(1) << np.uint64(last))
+                decision = _decide(x, n, mask, target, eps)
+                if decision == _WITHIN:
+                    return _WITHIN, mask
+                doubt = doubt or decision == _UNDECIDED
+    return (_UNDECIDED if doubt else _OUTSIDE), np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def _near_two(x, q, n, target, eps, offset, window, limit, members):
+    """Whether members and two indices below `limit` make a subset within eps."""
+    doubt = False
+    for high in range(1, limit):
+        more = offset + q[high]
+        for start in range(0, high, 8):
+            if near_bits(q, start, more, 2 * window):
+                both = members | (np.uint64(1) << np.uint64(high))
+                decision, mask = _near_one(x, q, n, target, eps, more, window, high, both)
+                if decision == _WITHIN:
+                    return _WITHIN, mask
+                doubt = doubt or decision == _UNDECIDED
+                break
+    return (_UNDECIDED if doubt else _OUTSIDE), np.uint64(0)
 
 
 @njit(cache=True, nogil=True)
 def _scan(x, q, n, target, goal, eps, window, k):
-    """All k-subsets, k >= 1. Returns (decision, mask): see _decide; 0 when none is near."""
-    index = np.empty(k, np.int64)
-    # index[0] < index[1] < ... < index[k-2] are the high members; the lowest is found by a pass.
-    offset = -goal
-    for i in range(k - 1):
-        index[i] = i + 1
-        offset += q[i + 1]
+    """All k-subsets, k >= 1. Returns (decision, mask): see _decide; 0 when none is near.
+
+    q has room for 8 more keys than n; what lies there is read and ignored.
+    """
+    offset = window - goal
+    if k == 1:
+        return _near_one(x, q, n, target, eps, offset, window, n, np.uint64(0))
+    # index[0] < index[1] < ... are the k - 2 high members; passes find the two lowest.
+    high = k - 2
+    index = np.arange(2, k)
+    members = np.uint64(0)
+    for i in range(high):
+        offset += q[index[i]]
+        members |= np.uint64(1) << np.uint64(index[i])
     doubt = False
     while True:
-        count = index[0] if k > 1 else n
-        if _nearest(q, count, offset) <= window:
-            high = np.uint64(0)
-            for i in range(k - 1):
-                high |= np.uint64(1) << np.uint64(index[i])
-            for last in range(count):
-                if abs(q[last] + offset) <= window:
-                    mask = high | (np.uint64(1) << np.uint64(last))
-                    decision = _decide(x, n, mask, target, eps)
-                    if decision == _WITHIN:
-                        return _WITHIN, mask
-                    doubt = doubt or decision == _UNDECIDED
+        limit = index[0] if high > 0 else n
+        decision, mask = _near_two(x, q, n, target, eps, offset, window, limit, members)
+        if decision == _WITHIN:
+            return _WITHIN, mask
+        doubt = doubt or decision == _UNDECIDED
         place = 0
-        while place < k - 1:
-            limit = index[place + 1] if place + 1 < k - 1 else n
-            if index[place] + 1 < limit:
-                break
+        while place < high and index[place] + 1 == (index[place + 1] if place + 1 < high else n):
             place += 1
-        if place >= k - 1:
+        if place == high:
             return (_UNDECIDED if doubt else _OUTSIDE), np.uint64(0)
-        offset -= q[index[place]]
+        for i in range(place + 1):
+            offset -= q[index[i]]
+            members ^= np.uint64(1) << np.uint64(index[i])
         index[place] += 1
-        offset += q[index[place]]
         for i in range(place):
-            offset += q[i + 1] - q[index[i]]
-            index[i] = i + 1
+            index[i] = i + 2
+        for i in range(place + 1):
+            offset += q[index[i]]
+            members |= np.uint64(1) << np.uint64(index[i])
 
 
 @njit(cache=True, nogil=True)
@@ -217,7 +243,7 @@ def _by_halves(x, n, target, eps, k, most, excluded):
 def sparsest_one(x, n, target, eps, most, q):
     """Smallest k <= most with a k-subset of x[:n] within eps of the target.
 
-    q: int64 [n], scratch. Returns (mask, count, excluded): count is -1 when none was found, and
+    q: int64 [n + PAD], scratch. Returns (mask, count, excluded): count is -1 when none was found;
     every subset within eps has at least `excluded` members (0 .. most + 1).
     """
     span = abs(target) + eps

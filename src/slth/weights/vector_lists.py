@@ -27,7 +27,7 @@ _REVERSED = list(range(LANES))[::-1]
 
 def supported() -> bool:
     """Whether kernels are compiled for a processor with vectors of four or eight 64-bit lanes."""
-    if config.CPU_NAME is not None and config.CPU_NAME != "host":
+    if getattr(config, "CPU_NAME", None) not in (None, "host"):
         return False
     features = llvmlite.binding.get_host_cpu_features()
     return bool(features.get("avx2", False))
@@ -84,10 +84,11 @@ def _sort_halves(builder, low, high):
 
 
 def _deal(builder, vectors, places, wanted):
+    left, right = vectors
     lanes = [places.index(place) for place in wanted]
     return (
-        _shuffle(builder, *vectors, lanes[:LANES]),
-        _shuffle(builder, *vectors, lanes[LANES:]),
+        _shuffle(builder, left, right, lanes[:LANES]),
+        _shuffle(builder, left, right, lanes[LANES:]),
     )
 
 
@@ -220,6 +221,28 @@ def _block_distance(typingctx, a, i, b, j, goal):
     return signature, codegen
 
 
+@intrinsic
+def _near_bits(typingctx, keys, start, offset, width):
+    """Bit u: 0 <= keys[start + u] + offset <= width."""
+    word = types.int64
+    signature = word(keys, word, word, word)
+
+    def codegen(context, builder, signature, args):
+        block = _load(builder, _data(context, builder, signature.args[0], args[0]), args[1])
+        shifted = builder.add(block, _splat(builder, args[2]))
+        # A negative number is a large unsigned one.
+        near = builder.icmp_unsigned("<=", shifted, _splat(builder, args[3]))
+        return builder.zext(builder.bitcast(near, ir.IntType(LANES)), _WORD)
+
+    return signature, codegen
+
+
+@njit(cache=True, nogil=True)
+def near_bits(keys, start, offset, width):
+    """plain_lists.near_bits."""
+    return _near_bits(keys, start, offset, width)  # pyright: ignore[reportCallIssue]
+
+
 @njit(cache=True, nogil=True)
 def merge_both(old_a, step_a, new_a, old_b, step_b, new_b, m):
     """Two independent merges; every list has room for 8 more keys than it holds."""
@@ -229,7 +252,9 @@ def merge_both(old_a, step_a, new_a, old_b, step_b, new_b, m):
     for k in range(m, m + LANES):
         old_a[k] = PADDING
         old_b[k] = PADDING
-    _merge_vectors_both(old_a, step_a, new_a, old_b, step_b, new_b, m)
+    _merge_vectors_both(  # pyright: ignore[reportCallIssue]
+        old_a, step_a, new_a, old_b, step_b, new_b, m
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -240,7 +265,7 @@ def merge(old, step, new, m):
         return
     for k in range(m, m + LANES):
         old[k] = PADDING
-    _merge_vectors(old, step, new, m)
+    _merge_vectors(old, step, new, m)  # pyright: ignore[reportCallIssue]
 
 
 @njit(cache=True, nogil=True)
@@ -259,7 +284,7 @@ def closest_pair(a, size_a, b, size_b, goal, stop):
     i = 0
     j = size_b - LANES
     while i < size_a and j >= 0:
-        distance = _block_distance(a, i, b, j, goal)
+        distance = _block_distance(a, i, b, j, goal)  # pyright: ignore[reportCallIssue]
         if distance < best:
             best = distance
             best_i = i
