@@ -1,5 +1,6 @@
 """The audit finds the known failures, its repairs hold, and the command line says so."""
 
+import dataclasses
 import json
 
 import pytest
@@ -78,3 +79,24 @@ def test_plan_command_holds_widths_beyond_floats(capsys):
     assert code == 0
     widths = [row["width"] for row in json.loads(out)["rows"]]
     assert any(isinstance(width, str) and width.startswith("10^") for width in widths)
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_audit_command_reports_every_line(capsys, monkeypatch, lines, form):
+    monkeypatch.setattr("slth.cli.theory.audit", lambda seed, report: tuple(lines.values()))
+    code, out = run(capsys, "audit", *form)
+    assert code == 0
+    if form:
+        document = json.loads(out)
+        assert document["sound"] is True
+        assert len(document["lines"]) == len(STEPS)
+    else:
+        assert "Lemma 10" in out
+
+
+def test_audit_command_fails_when_a_check_fails(capsys, monkeypatch, lines):
+    broken = dataclasses.replace(next(iter(lines.values())), sound=False)
+    monkeypatch.setattr("slth.cli.theory.audit", lambda seed, report: (broken,))
+    code, out = run(capsys, "audit")
+    assert code == 1
+    assert "CHECK" in out

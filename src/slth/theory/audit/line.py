@@ -43,5 +43,5 @@ class AuditLine:
             "verdict": str(self.verdict),
             "amount": self.amount,
             "repair": self.repair,
-            "sound": self.sound,
+            "sound": bool(self.sound),
         }

@@ -95,7 +95,8 @@ def birth_death_coupling(rng: np.random.Generator) -> AuditLine:
         steps += path.broken.shape[0]
     return AuditLine(
         "Eq. 3: birth-death chain <= capped process",
-        f"coupled on {len(runs)} draws of 400 units, T = {chosen.cap}, p = {chosen.p0:.3f}, "
+        f"the coupling of the proof on {len(runs)} draws of 400 units, T = {chosen.cap}, "
+        f"p = {chosen.p0:.3f}, "
         f"q = {chosen.q0:.3f}",
         Verdict.FAILS,
         f"{below_cap} of {steps:,} states lie above the capped process. It shares the moves of a "
