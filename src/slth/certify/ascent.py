@@ -94,8 +94,11 @@ def polish(objective: Objective, point: FloatArray, deadline: Deadline) -> tuple
     for _ in range(_POLISH_ROUNDS):
         if deadline.expired:
             break
-        direction = _projection_step(
-            objective.hidden, objective.coefficients, objective.linear, point
+        direction, _, _ = nearest_in_zonotope(
+            objective.hidden,
+            objective.coefficients,
+            objective.linear,
+            objective.hidden @ point > 0.0,
         )
         norm = float(np.linalg.norm(direction))
         if not norm > _SMALLEST_NORM:
@@ -185,11 +188,12 @@ def _distinct(points: FloatArray, values: FloatArray, count: int) -> list[int]:
 
 
 @njit(cache=True, nogil=True)
-def _projection_step(hidden, coefficients, linear, point):
+def nearest_in_zonotope(hidden, coefficients, linear, active):
     """v - (its projection on the zonotope of the concave part), v the convex part's gradient.
 
-    For two pieces the concave part -max(N_1 + P_2, N_2 + P_1) is handled by also minimising over
-    the weight of the two; coordinate descent over the box, the weight and the units in turn.
+    active: bool [M], which units count in v, and where the search for tau starts. Returns
+    (residual [d], tau [M] of the concave units, weight of the first piece). For two pieces the
+    weight of the first is minimised over, too; coordinate descent over weight and units in turn.
     """
     pieces, width = coefficients.shape
     d = hidden.shape[1]
@@ -202,17 +206,15 @@ def _projection_step(hidden, coefficients, linear, point):
     concave = np.zeros(width, np.bool_)
     used = 0
     for i in range(width):
-        t = 0.0
         s = 0.0
         for l in range(d):
-            t += hidden[i, l] * point[l]
             s += hidden[i, l] * hidden[i, l]
         norm2[i] = s
-        tau[i] = 1.0 if t > 0.0 else 0.0
+        tau[i] = 1.0 if active[i] else 0.0
         for k in range(pieces):
             if coefficients[k, i] < 0.0:
                 concave[i] = True
-            if t > 0.0:
+            if active[i]:
                 for l in range(d):
                     gradient[k, l] += coefficients[k, i] * hidden[i, l]
         if concave[i]:
@@ -239,12 +241,15 @@ def _projection_step(hidden, coefficients, linear, point):
             c = coefficients[0, i]
             if pieces == 2:
                 c = share * c + (1.0 - share) * coefficients[1, i]
-            if not c < 0.0:
+            if c > 0.0:
                 continue
             g = 0.0
             for l in range(d):
                 g += hidden[i, l] * residual[l]
-            moved = min(1.0, max(0.0, tau[i] - g / (c * norm2[i])))
+            if c < 0.0:
+                moved = min(1.0, max(0.0, tau[i] - g / (c * norm2[i])))
+            else:
+                moved = 1.0 if g > 0.0 else 0.0
             delta = moved - tau[i]
             if delta != 0.0:
                 tau[i] = moved
@@ -261,7 +266,7 @@ def _projection_step(hidden, coefficients, linear, point):
             break
         previous = size
     _fit_free_units(hidden, concave, tau, residual)
-    return residual
+    return residual, tau, share
 
 
 @njit(cache=True, nogil=True)

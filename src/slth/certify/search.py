@@ -10,11 +10,15 @@ import numpy as np
 from slth.certify.ascent import local_maxima
 from slth.certify.bound import Bound, lipschitz, norm_bound
 from slth.certify.cones import maximize_over_cones
+from slth.certify.lifted import step_cost
 from slth.certify.objective import Objective
+from slth.certify.signs import maximize_over_signs
 from slth.limits import Deadline
 
-# Up to this dimension the 2^d orthants are affordable roots.
-_CONES_UP_TO = 12
+# Up to this dimension cones are quicker than signs.
+_CONES_UP_TO = 6
+# Dearer Newton steps would not end within a slice: there the cheap bound is all there is.
+_DEAREST_STEP = 6e8
 _STARTS = 500
 
 
@@ -83,9 +87,13 @@ def _maximize_unit(
     best = max(incumbent, lower)
     threshold = max(floor, best * (1.0 + rtol))
     d = objective.hidden.shape[1]
-    if root <= threshold or best > stop_above or deadline.expired or d > _CONES_UP_TO:
+    if root <= threshold or best > stop_above or deadline.expired:
         return Bound(lower, x, root, 0, root <= threshold)
-    bound = maximize_over_cones(
+    cones = d <= _CONES_UP_TO
+    if not cones and step_cost(d, objective.hidden.shape[0]) > _DEAREST_STEP:
+        return Bound(lower, x, root, 0, False)
+    engine = maximize_over_cones if cones else maximize_over_signs
+    bound = engine(
         objective,
         incumbent=best,
         root=root,

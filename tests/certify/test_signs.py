@@ -1,0 +1,153 @@
+"""Branch-and-bound over signs: its bounds hold in every dimension, and it closes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from slth.certify import lifted
+from slth.certify.bound import norm_bound
+from slth.certify.signs import maximize_over_signs
+from slth.limits import Deadline
+
+from .oracles import gaussian, objective, sampled_maximum, supremum_squared, value_squared
+
+
+def run(problem, **options):
+    """On the objective as it is: the weights below keep the Lipschitz bound under 2."""
+    settings = {
+        "incumbent": 0.0,
+        "root": norm_bound(problem),
+        "rtol": 1e-6,
+        "floor": 1e-9,
+        "stop_above": math.inf,
+        "deadline": Deadline(120.0),
+    }
+    return maximize_over_signs(problem, **(settings | options))
+
+
+def small(coefficients, hidden, linear=None):
+    """Scaled so that the Lipschitz bound is below 2."""
+    coefficients = np.atleast_2d(coefficients)
+    mass = (np.abs(coefficients) @ np.linalg.norm(hidden, axis=1)).max()
+    if linear is not None:
+        mass += np.linalg.norm(linear)
+        linear = np.asarray(linear) / mass
+    return objective(coefficients / mass, hidden, linear)
+
+
+@pytest.mark.parametrize(("d", "seed"), list(itertools.product((2, 3, 5, 9), range(8))))
+def test_against_the_exact_supremum(d, seed):
+    generator = np.random.default_rng([11, d, seed])
+    width = int(generator.integers(2, 8))
+    problem = small(
+        generator.standard_normal(width),
+        generator.standard_normal((width, d)),
+        generator.standard_normal(d) if seed % 3 == 0 else None,
+    )
+    exact = supremum_squared(problem)
+    bound = run(problem)
+    assert Fraction(bound.upper) ** 2 >= exact
+    assert bound.closed
+    assert bound.upper <= math.sqrt(exact) * (1 + 1.1e-6) + 1e-8
+    if bound.x is not None:
+        assert value_squared(problem, bound.x) <= exact
+
+
+def test_cancelling_and_nearly_parallel_units():
+    generator = np.random.default_rng(3)
+    for d in (4, 8):
+        base = generator.standard_normal((3, d))
+        hidden = np.vstack([base, base + 1e-7 * generator.standard_normal((3, d))])
+        problem = small([1.0, -0.3, 0.7, -1.0, 0.3, -0.7], hidden)
+        bound = run(problem)
+        assert Fraction(bound.upper) ** 2 >= supremum_squared(problem)
+
+
+@pytest.mark.parametrize("d", [3, 8])
+def test_two_pieces(d):
+    for seed in range(3):
+        generator = np.random.default_rng([13, d, seed])
+        hidden = generator.standard_normal((12, d))
+        first = generator.standard_normal(12)
+        second = np.where(np.arange(12) < 8, first, 0.3 * generator.standard_normal(12))
+        problem = small(np.vstack([first, second]), hidden)
+        bound = run(problem, rtol=1e-4)
+        assert bound.closed
+        assert bound.upper >= sampled_maximum(problem, 100_000, seed)
+        assert bound.upper <= math.sqrt(value_squared(problem, bound.x)) * (1 + 1.1e-4)
+
+
+def test_every_dual_value_is_above_every_sampled_value_of_its_region():
+    generator = np.random.default_rng(0)
+    for d, width in ((3, 10), (6, 20)):
+        problem = small(generator.standard_normal(width), generator.standard_normal((width, d)))
+        weights, hidden = problem.coefficients[0], problem.hidden
+        up = np.flatnonzero(weights > 0)
+        down = np.flatnonzero(weights < 0)
+        fixed, free = up[:2], up[2:]
+        points = generator.standard_normal((200_000, d))
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        values = np.maximum(points @ hidden.T, 0.0) @ weights
+        for signs in itertools.product((1, -1), repeat=2):
+            oriented = hidden[fixed] * np.array(signs)[:, None]
+            inside = (points @ oriented.T >= 0).all(axis=1)
+            on = fixed[np.array(signs) > 0]
+            q0 = weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
+            for target in (0.0, 0.5 * values.max(), 2.0 * values.max(), np.inf):
+                region = lifted.Region(
+                    weights[free], hidden[free], oriented, -weights[down], hidden[down], q0
+                )
+                dual = lifted.solve(region, target, Deadline())
+                assert dual.bound >= values[inside].max()
+                # The dual matrix bounds every single point: value - (1, x)' S (1, x).
+                full = np.tril(dual.matrix) + np.tril(dual.matrix, -1).T
+                lifted_points = np.hstack([np.ones((len(points), 1)), points])[inside]
+                slack = np.einsum("na,ab,nb->n", lifted_points, full, lifted_points)
+                assert (dual.value + dual.charge - slack >= values[inside] - 1e-12).all()
+
+
+def test_excluded_half_spaces_hold_no_good_point():
+    problem = small(gaussian(30, 5, 1).coefficients[0], gaussian(30, 5, 1).hidden)
+    weights, hidden = problem.coefficients[0], problem.hidden
+    up, down = np.flatnonzero(weights > 0), np.flatnonzero(weights < 0)
+    q0 = 0.5 * (weights[up] @ hidden[up])
+    best = run(problem).lower
+    threshold = best * (1 - 1e-3)
+    region = lifted.Region(
+        weights[up], hidden[up], np.zeros((0, 5)), -weights[down], hidden[down], q0
+    )
+    dual = lifted.solve(region, threshold, Deadline())
+    signs = np.empty(len(up), np.int64)
+    excess = dual.value + dual.charge - threshold
+    found = lifted.excluded_signs(dual.matrix, hidden[up], excess, signs)
+    assert found == np.count_nonzero(signs)
+    assert found > 0
+    points = run(problem).x + 0.03 * np.random.default_rng(2).standard_normal((200_000, 5))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    values = np.maximum(points @ hidden.T, 0.0) @ weights
+    good = points[values > threshold]
+    assert len(good) > 0
+    for unit, sign in zip(up, signs, strict=True):
+        assert sign == 0 or (sign * (good @ hidden[unit]) > 0).all()
+
+
+@pytest.mark.parametrize(("width", "d"), [(40, 10), (60, 8), (30, 24)])
+def test_closes_on_gaussian_units_above_a_hundred_thousand_samples(width, d):
+    problem = small(gaussian(width, d, 0).coefficients, gaussian(width, d, 0).hidden)
+    bound = run(problem)
+    assert bound.closed
+    assert bound.upper >= sampled_maximum(problem, 100_000, 1)
+    assert bound.upper <= bound.lower * (1 + 2e-6)
+
+
+def test_a_passed_deadline_still_gives_a_bound():
+    problem = small(gaussian(60, 8, 1).coefficients, gaussian(60, 8, 1).hidden)
+    exact = run(problem, rtol=1e-3)
+    cut = run(problem, deadline=Deadline(1e-9))
+    assert cut.upper >= exact.lower
+    assert not cut.closed
