@@ -182,6 +182,25 @@ def test_trees_over_weight_masks_are_not_covered():
     assert outcome(ticket) is Outcome.NOT_COVERED
 
 
+def test_the_child_that_drops_may_come_first():
+    # f = 2 relu(x) at (1, 0); unit 0 gives 5 there: kept it errs by 3, dropped by 2.
+    net = slth.ReLUNetwork([[1.0, 0.0], [0.0, 1.0]], [5.0, 1.0])
+    target = slth.ReLUNetwork([[1.0, 0.0]], [2.0])
+    for keep_first, weights, expected in [
+        (True, (1.0, -1.0), Outcome.VERIFIED),
+        (False, (-1.0, 1.0), Outcome.VERIFIED),
+        (True, (-1.0, 1.0), Outcome.REFUSED),
+        (False, (1.0, -1.0), Outcome.REFUSED),
+    ]:
+        recorder = RefutationRecorder()
+        recorder.branch(0, keep_first=keep_first)
+        for weight in weights:
+            recorder.leaf([0], [weight])
+        proof = recorder.proof(np.array([[1.0, 0.0]]))
+        assert outcome(refuting(net, target, 2.0 - 1e-12, proof)) is expected
+    assert outcome(refuting(net, target, 2.0 + 1e-12, proof)) is Outcome.REFUSED
+
+
 def test_malformed_trees_are_refused():
     net, target = slth.random_network(2, 3, 0), slth.neuron([1.0, 0.0])
     points = np.array([[1.0, 0.0], [0.0, 1.0]])
@@ -189,10 +208,10 @@ def test_malformed_trees_are_refused():
     def tree(*units, weight=1.0):
         recorder = RefutationRecorder()
         for unit in units:
-            if unit < 0:
+            if unit == -1:
                 recorder.leaf([0], [weight])
             else:
-                recorder.branch(unit)
+                recorder.branch(max(unit, -2 - unit), keep_first=unit >= 0)
         return recorder.proof(points)
 
     for proof in (
@@ -201,6 +220,7 @@ def test_malformed_trees_are_refused():
         tree(-1, -1),
         tree(0, 0, -1, -1, -1),
         tree(3, -1, -1),
+        tree(-5, -1, -1),
         tree(-1, weight=0.0),
         RefutationRecorder().proof(points),
         dataclasses.replace(tree(-1), points=np.zeros((2, 2))),

@@ -25,7 +25,7 @@ from slth.proof import ONE, ErrorProof, RefutationProof
 from slth.ticket import Ticket
 
 # "optimal" is confirmed when the proven bound reaches the proven error up to this fraction of it.
-OPTIMAL_WITHIN = Fraction(1, 100_000)
+OPTIMAL_WITHIN = Fraction(1, 4000)
 # What the checker is willing to spend on one claim: about a minute and half a GiB.
 _MOST_WORK = 200_000_000
 _MOST_WEIGHTS = 2_000_000
@@ -34,7 +34,7 @@ _MOST_SWEPT = 200_000
 _MOST_SPLITS = 300
 
 _MEANING = {
-    "optimal": "no mask of that kind has a smaller error",
+    "optimal": "no mask of that kind errs less, but for a fraction of 1/4000",
     "reached": "error <= eps",
     "refuted": "every mask of that kind has error > eps",
 }
@@ -423,21 +423,22 @@ def _neuron_gains(
     _require_work(len(points) * width, _MOST_WEIGHTS)
     table = np.maximum(points @ net.rows.T, 0) * net.sign
     stack, leaf = [np.zeros(width, dtype=np.int8)], 0
-    for unit in proof.unit.tolist():
+    for code in proof.unit.tolist():
         if not stack:
             raise _Refused("the refutation has nodes to spare")
         fixed = stack.pop()
-        if unit < 0:
+        if code == -1:
             span = slice(proof.start[leaf], proof.start[leaf + 1])
             gains = weights[span] @ table[proof.point[span]]
             yield gains[fixed > 0].sum() + np.minimum(gains[fixed == 0], 0).sum()
             leaf += 1
             continue
+        unit = code if code >= 0 else -2 - code
         if unit >= width or fixed[unit] != 0:
             raise _Refused("the refutation branches on a unit that is fixed or missing")
         kept, dropped = fixed.copy(), fixed.copy()
         kept[unit], dropped[unit] = 1, -1
-        stack += [dropped, kept]
+        stack += [dropped, kept] if code >= 0 else [kept, dropped]
     if stack:
         raise _Refused("the refutation lacks nodes")
 
@@ -463,15 +464,15 @@ def _status(ticket: Ticket, found: dict[str, Claim]) -> str:
     """What the status adds to the claims it rests on."""
     upper, bound = Fraction(ticket.error.upper), Fraction(ticket.bound)
     rests_on = {"optimal": ("upper", "bound"), "reached": ("upper",), "refuted": ("bound",)}
-    if ticket.status == "optimal":
-        consistent = upper - bound <= OPTIMAL_WITHIN * upper
-    elif ticket.eps is None:
-        raise _NotCovered("the file does not say which eps was asked for")
-    else:
+    gap = upper - bound
+    if ticket.status == "optimal" and gap > OPTIMAL_WITHIN * upper:
+        raise _NotCovered(f"the bound leaves a gap of {float(gap)!r}")
+    if ticket.status != "optimal":
+        if ticket.eps is None:
+            raise _NotCovered("the file does not say which eps was asked for")
         eps = Fraction(ticket.eps)
-        consistent = upper <= eps if ticket.status == "reached" else bound > eps
-    if not consistent:
-        raise _Refused("the claimed error and bound do not say so")
+        if not (upper <= eps if ticket.status == "reached" else bound > eps):
+            raise _Refused("the claimed error and bound do not say so")
     for name in rests_on[ticket.status]:
         if found[name].outcome is Outcome.REFUSED:
             raise _Refused(f"it rests on a refused claim: {found[name].statement}")

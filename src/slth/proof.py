@@ -58,14 +58,15 @@ class ErrorProof:
 class RefutationProof:
     """Proof that every mask of one kind errs by at least `bound`: a tree of unit fixings.
 
-    The tree is in preorder. A branching node names a hidden unit; its first child keeps the unit,
-    its second child drops it. A leaf carries signed multipliers on points of R^d: leaf l owns the
+    The tree is in preorder. A branching node names a hidden unit that one child keeps and the other
+    child drops. A leaf carries signed multipliers on points of R^d: leaf l owns the
     entries start[l] .. start[l + 1] of `point` and `weight`. A proof without branching is the
     dual solution of one linear program over all masks.
 
     Attributes:
         points: float64 [points, d], of any norm (the checker scales them to the sphere).
-        unit: int32 [nodes], the branching unit, or -1 at a leaf.
+        unit: int32 [nodes]: -1 at a leaf; i >= 0 where the first child keeps unit i and the second
+            drops it; -2 - i where the first child drops unit i and the second keeps it.
         start: int64 [leaves + 1].
         point: int32 [entries], rows of `points`.
         weight: float64 [entries]; the sign says which side of the error the point bounds:
@@ -83,7 +84,7 @@ class RefutationProof:
         _freeze(self, point=(np.int32, 1), weight=(np.float64, 1))
         entries, start = self.point.shape[0], self.start
         _require(
-            start.shape[0] == int((self.unit < 0).sum()) + 1
+            start.shape[0] == int((self.unit == -1).sum()) + 1
             and self.weight.shape[0] == entries
             and start[0] == 0
             and start[-1] == entries
@@ -110,9 +111,9 @@ class RefutationRecorder:
         self._point = array("i")
         self._weight = array("d")
 
-    def branch(self, unit: int) -> None:
-        """Branch on `unit`; next comes the child that keeps it, then the one that drops it."""
-        self._unit.append(unit)
+    def branch(self, unit: int, *, keep_first: bool = True) -> None:
+        """Branch on `unit`; next comes the child that keeps it (or drops it), then the other."""
+        self._unit.append(unit if keep_first else -2 - unit)
 
     def leaf(self, points: Iterable[int], weights: Iterable[float]) -> None:
         """Close the node with signed multipliers `weights` on the rows `points`."""
