@@ -4,9 +4,16 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 (rigorous), check the written claim again with a program too small to be wrong.
 """
 
+from slth import theory
+from slth.certify import certify
+from slth.check import Verdict, check
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.network import Mask, ReLUNetwork, neuron, random_network
+from slth.neurons import prune_neurons
 from slth.solution import Enclosure, Solution, Status
+from slth.ticket import Ticket
+from slth.weights import prune_weights
+from slth.weights.subset_sum import subset_sum
 
 __version__ = "0.1.0"
 
@@ -19,7 +26,15 @@ __all__ = [
     "SlthError",
     "Solution",
     "Status",
+    "Ticket",
     "TicketError",
+    "Verdict",
+    "certify",
+    "check",
     "neuron",
+    "prune_neurons",
+    "prune_weights",
     "random_network",
+    "subset_sum",
+    "theory",
 ]

@@ -26,12 +26,12 @@ def test_planted_power_and_logarithm_are_recovered():
     rows = [row(NEURONS, k, eps, round(3 / eps)) for k in range(3) for eps in GRID]
     rows += [row(WEIGHTS, k, eps, round(7 - 8 * math.log2(eps))) for k in range(3) for eps in GRID]
     run = run_of(rows, 3)
-    power = fit(run, NEURONS, "power")
+    power = fit(run, NEURONS)
     assert power.slope == pytest.approx(1.0)
     assert power.low == pytest.approx(1.0)
     assert power.high == pytest.approx(1.0)
     assert 2**power.intercept == pytest.approx(3.0)
-    logarithm = fit(run, WEIGHTS, "logarithm")
+    logarithm = fit(run, WEIGHTS)
     assert logarithm.slope == pytest.approx(8.0)
     assert logarithm.intercept == pytest.approx(7.0)
 
@@ -42,7 +42,7 @@ def test_the_interval_holds_the_spread_over_draws():
         for draw, exponent in enumerate((0.9, 1.0, 1.1))
         for eps in GRID
     ]
-    law = fit(run_of(rows, 3), NEURONS, "power")
+    law = fit(run_of(rows, 3), NEURONS)
     assert 0.85 < law.low < 0.97
     assert law.slope == pytest.approx(1.0, abs=0.03)
     assert 1.03 < law.high < 1.15
@@ -61,4 +61,4 @@ def test_unfinished_cells_are_left_out():
     run = run_of([row(NEURONS, 0, 0.25, 5)], 3)
     assert [summary.eps for summary in summarize(run, NEURONS)] == [0.25]
     assert summarize(run, WEIGHTS) == []
-    assert fit(run, NEURONS, "power") is None
+    assert fit(run, NEURONS) is None

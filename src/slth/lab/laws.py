@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from slth.lab.rows import GapRun, Series
+
+# Of log2 width, or of width, against log2(1/eps).
+LawKind = Literal["power", "logarithm"]
 
 _RESAMPLES = 2000
 
@@ -43,7 +47,7 @@ class Law:
         points: number of (draw, eps) pairs used: found tickets only.
     """
 
-    kind: str
+    kind: LawKind
     slope: float
     low: float
     high: float
@@ -75,12 +79,15 @@ def summarize(run: GapRun, series: Series) -> list[Summary]:
     return summaries
 
 
-def fit(run: GapRun, series: Series, kind: str) -> Law | None:
-    """Fit the law to the found widths of all draws; None with fewer than two values of eps.
+def law_kind(series: Series, d: int) -> LawKind:
+    """The law the theory predicts: logarithmic for weights with the ReLU readout, and for d = 1,
+    where removing a unit is removing its one weight."""
+    return "logarithm" if d == 1 or series == Series("weights", "relu") else "power"
 
-    Args:
-        kind: "power" (log2 width against log2 1/eps) or "logarithm" (width against log2 1/eps).
-    """
+
+def fit(run: GapRun, series: Series) -> Law | None:
+    """Fit the predicted law to the found widths of all draws; None with fewer than two eps."""
+    kind = law_kind(series, run.plan.d)
     by_draw: dict[int, list[tuple[float, float]]] = {}
     for row in run.rows:
         if row.series == series and row.found is not None:

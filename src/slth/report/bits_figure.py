@@ -22,7 +22,7 @@ def bits_panel(run: GapRun) -> Panel | None:
     if len({row.eps for row in found}) < 2:
         return None
     mark = MARKS["weights-relu"]
-    law = fit(run, _SERIES, "logarithm")
+    law = fit(run, _SERIES)
     medians = [s for s in summarize(run, _SERIES) if math.isfinite(s.found)]
     figure = go.Figure(layout=_layout(run, max(float(row.found or 0) for row in found)))
     legend = [LegendEntry(swatch(mark.colour, mark.dash, 2.5, mark.symbol), "median found width")]

@@ -16,7 +16,6 @@ from slth.report.wording import (
     eps_text,
     key,
     law_html,
-    law_kind,
     number,
     plural,
     range_text,
@@ -40,7 +39,7 @@ def gap_panel(run: GapRun) -> Panel:
         _add_refuted(figure, series, mark, summaries, _floor(run))
         _add_range(figure, series, mark, summaries)
     for series, mark, summaries in done:
-        law = fit(run, series, law_kind(series))
+        law = fit(run, series)
         if law is not None:
             _add_law(figure, run, series, mark, law)
         _add_draws(figure, run, series, mark)

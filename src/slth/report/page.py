@@ -21,7 +21,7 @@ from slth.report.panel import Table
 from slth.report.pruning_figure import pruning_panel
 from slth.report.shown_ticket import choose_ticket
 from slth.report.style import SCRIPT, STYLE
-from slth.report.wording import eps_text, law_html, law_kind, plural, range_text, width_text
+from slth.report.wording import eps_text, law_html, plural, range_text, width_text
 
 # Nothing may be fetched: the browser itself refuses every request of this page.
 _POLICY = (
@@ -169,7 +169,7 @@ def _readout(run: GapRun) -> str:
 
 def _widths(run: GapRun) -> str:
     body = "".join(
-        _width_rows(run, series, summarize(run, series), fit(run, series, law_kind(series)))
+        _width_rows(run, series, summarize(run, series), fit(run, series))
         for series in run.plan.series
     )
     return f"""

@@ -18,11 +18,6 @@ def role(series: Series) -> str:
     return "neurons" if series.pruning == "neurons" else key(series)
 
 
-def law_kind(series: Series) -> str:
-    """The law the theory predicts: logarithmic where both readout and granularity allow it."""
-    return "logarithm" if series == Series("weights", "relu") else "power"
-
-
 def eps_text(eps: float) -> str:
     """ "1/64" where 1/eps is a whole number, else three digits."""
     inverse = 1.0 / eps

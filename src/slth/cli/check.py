@@ -1,0 +1,54 @@
+"""`slth check`: verify a ticket file again with the independent exact checker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+
+from slth.check import Outcome
+from slth.check import check as verify
+from slth.cli.output import print_json, stdout
+
+_STYLES = {
+    Outcome.VERIFIED: "green",
+    Outcome.REFUSED: "red",
+    Outcome.NOT_COVERED: "yellow",
+}
+
+
+def check(file: Path, /, *, json: bool = False) -> int:
+    """Re-verify everything a ticket file claims, in exact arithmetic.
+
+    Each claim is "verified", "refused" (with where and why) or "not covered" (the file carries no
+    proof of it, so it rests on the solver's word). Exit code 0: the ticket's error claim is
+    verified; 1: it is refused or not covered; 2: the file is missing or damaged.
+
+    Parameters
+    ----------
+    file
+        A ticket file.
+    json
+        Print one JSON object.
+    """
+    verdict = verify(file)
+    if json:
+        claims = [
+            {
+                "name": claim.name,
+                "statement": claim.statement,
+                "outcome": str(claim.outcome),
+                "reason": claim.reason,
+            }
+            for claim in verdict.claims
+        ]
+        print_json({"verified": bool(verdict), "outcome": str(verdict.outcome), "claims": claims})
+    else:
+        table = Table(title=str(file))
+        for heading in ("claim", "outcome", "how, or why not"):
+            table.add_column(heading)
+        for claim in verdict.claims:
+            outcome = f"[{_STYLES[claim.outcome]}]{claim.outcome}[/]"
+            table.add_row(claim.statement, outcome, claim.reason)
+        stdout.print(table)
+    return 0 if verdict else 1

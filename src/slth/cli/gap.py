@@ -1,0 +1,213 @@
+"""`slth gap`: the exponential gap between neuron and weight pruning, measured and certified."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.table import Table
+
+import slth
+from slth.cli.output import announce_compilation, counting_bar, print_json, stderr, stdout
+from slth.errors import InvalidInput, require_count
+from slth.lab.gap import cells_of, plan_gap, run_gap
+from slth.lab.laws import Law, Summary, fit, summarize
+from slth.lab.rows import GapPlan, GapRun, Series
+from slth.lab.trial import Cell, network_of, target_of
+from slth.network import Readout
+from slth.report import require_plotting, write_page
+from slth.ticket import Ticket
+
+
+def gap(
+    *,
+    d: int = 2,
+    readout: Readout = "linear",
+    eps_min: float = 1 / 128,
+    draws: int = 5,
+    seed: int = 0,
+    max_width: int = 20_000,
+    search_seconds: float = 2.0,
+    workers: int | None = None,
+    out: Path = Path("gap.html"),
+    page: bool = True,
+    tickets: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Measure the widths at which tickets exist, and provably do not, for a grid of eps.
+
+    For each draw of a random network and a target neuron, and each eps = 1/4, 1/8, ..., eps_min:
+    the smallest width at which a ticket is found and certified, and the largest width at which
+    every ticket is refuted. Neuron pruning keeps whole hidden units, weight pruning masks single
+    weights. With the linear readout (the paper's) both need widths of order 1/eps; the
+    O(d log 1/eps) constructions of weight pruning put a ReLU on the output, so a run with the
+    linear readout shows weight pruning with the ReLU readout as well.
+
+    Ctrl-C stops the run and reports the cells that are done. Exit code 0: every refuted width lies
+    below every found one; 1: it does not; 130: interrupted.
+
+    Parameters
+    ----------
+    d
+        Input dimension.
+    readout
+        "linear" or "relu": what the output passes through.
+    eps_min
+        Smallest uniform error asked for, per unit of radius, at most 1/4.
+    draws
+        Independent networks and targets; draw k uses seed + k.
+    seed
+        Seed of the first draw.
+    max_width
+        Widest network tried.
+    search_seconds
+        Time limit of one search at one width.
+    workers
+        Worker processes; all cores by default.
+    out
+        HTML page to write (needs the report extra; it works offline).
+    page
+        Pass --no-page to print the tables only.
+    tickets
+        Folder to write the ticket of every found cell to; check them with `slth check`.
+    json
+        Print one JSON object instead of the tables.
+    """
+    plan = plan_gap(d, readout, eps_min, draws, seed, max_width, search_seconds)
+    cores = os.cpu_count() or 1
+    workers = cores if workers is None else require_count("workers", workers, least=1)
+    if page:
+        _require_folder(out.parent, "out")
+        # Before the work, so that a missing plotting library is told at once.
+        require_plotting()
+    if tickets is not None:
+        _require_folder(tickets, "tickets")
+    announce_compilation()
+    context = multiprocessing.get_context("spawn")
+    # The main process alone answers Ctrl-C; a worker in the middle of a search is terminated.
+    executor = ProcessPoolExecutor(
+        workers,
+        mp_context=context,
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    with counting_bar() as bar:
+        task = bar.add_task("drawing networks", total=cells_of(plan))
+
+        def on_cell(cell: Cell) -> None:
+            row = cell.row
+            found = "-" if row.found is None else row.found
+            text = f"{row.series.label}: eps {row.eps:.4g}: refuted {row.refuted}, found {found}"
+            bar.update(task, advance=1, description=text)
+            if tickets is not None and cell.solution is not None:
+                _save_ticket(plan, cell, tickets)
+
+        try:
+            run = run_gap(plan, executor, on_cell)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+    if page:
+        write_page(run, out)
+        stderr.print(f"Page written to {out}", highlight=False)
+    if json:
+        print_json(_as_json(run))
+    else:
+        _print_tables(run)
+    if not run.complete:
+        stderr.print("Interrupted: the tables hold the cells that were done.")
+        return 130
+    return 0 if _ordered(run) else 1
+
+
+def _require_folder(folder: Path, name: str) -> None:
+    if not folder.is_dir():
+        raise InvalidInput(
+            f"--{name} has no folder to write to",
+            got=str(folder),
+            expected="an existing folder",
+            fix=f"Create it first: mkdir -p {folder}",
+        )
+
+
+def _save_ticket(plan: GapPlan, cell: Cell, folder: Path) -> None:
+    row = cell.row
+    assert cell.solution is not None
+    width = cell.solution.mask.output.shape[0]
+    net = network_of(plan, row.series, row.draw, width)
+    source = (plan.d, width, plan.seed + row.draw)
+    target = target_of(plan, row.draw)
+    ticket = Ticket.from_solution(cell.solution, net, target, eps=row.eps, source=source)
+    series = f"{row.series.pruning}-{row.series.readout}"
+    ticket.save(folder / f"{series}-d{plan.d}-seed{plan.seed + row.draw}-eps{row.eps:.6g}.ticket")
+
+
+def _ordered(run: GapRun) -> bool:
+    """Whether every refuted width lies below the found one of its cell."""
+    return all(row.found is None or row.refuted < row.found for row in run.rows)
+
+
+def _laws(run: GapRun) -> list[tuple[Series, Law]]:
+    """The fitted law of every series with enough tickets."""
+    fitted = ((series, fit(run, series)) for series in run.plan.series)
+    return [(series, law) for series, law in fitted if law is not None]
+
+
+def _as_json(run: GapRun) -> dict[str, object]:
+    return {
+        "version": slth.__version__,
+        **run.to_json(),
+        "summary": [
+            {"series": asdict(series), **asdict(summary)}
+            for series in run.plan.series
+            for summary in summarize(run, series)
+        ],
+        "laws": [{"series": asdict(series), **asdict(law)} for series, law in _laws(run)],
+    }
+
+
+def _print_tables(run: GapRun) -> None:
+    for series in run.plan.series:
+        summaries = summarize(run, series)
+        if summaries:
+            stdout.print(_table(series, summaries))
+    for series, law in _laws(run):
+        stdout.print(_sentence(series, law, run.plan.d), highlight=False)
+    stdout.print(
+        f"{len(run.rows)} cells in {run.seconds:.1f} s. Every found width is a certified ticket; "
+        "up to the refuted width no ticket of that kind exists.",
+        highlight=False,
+    )
+
+
+def _table(series: Series, summaries: list[Summary]) -> Table:
+    table = Table(title=f"{series.label}: width N (hidden units), medians over draws")
+    for heading in ("eps", "1/eps", "refuted up to N", "found at N", "range over draws", "draws"):
+        table.add_column(heading, justify="right")
+    for row in summaries:
+        missing = f" ({row.missing} without)" if row.missing else ""
+        table.add_row(
+            f"{row.eps:.5g}",
+            f"{1 / row.eps:.5g}",
+            f"{row.refuted:g}" if row.refuted > 0 else "-",
+            f"{row.found:g}" if row.found < float("inf") else "not found",
+            f"{row.found_low:g} .. {row.found_high:g}",
+            f"{row.draws}{missing}",
+        )
+    return table
+
+
+def _sentence(series: Series, law: Law, d: int) -> str:
+    interval = f"95 % [{law.low:.2f}, {law.high:.2f}]"
+    if law.kind == "power":
+        return f"{series.label}: N grows as (1/eps)^{law.slope:.2f}, {interval}"
+    side = law.slope / (2 * d)
+    return (
+        f"{series.label}: {law.slope:.2f} hidden units per bit of 1/eps, {interval}; "
+        f"{side:.2f} per bit and coordinate side"
+    )

@@ -1,0 +1,171 @@
+"""Every command: what it prints, its exit code, and what it says about bad input."""
+
+import json
+
+import numpy as np
+import pytest
+
+import slth
+from slth.cli import run
+
+COMMANDS = [
+    ["gap"],
+    ["prune", "neurons"],
+    ["prune", "weights"],
+    ["certify"],
+    ["check"],
+    ["width"],
+    ["theory"],
+]
+
+
+def out_of(capsys, arguments):
+    """Run a command; return (exit code, stdout, stderr)."""
+    code = run(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def json_of(capsys, arguments):
+    code, out, _ = out_of(capsys, [*arguments, "--json"])
+    assert out.count("\n") == 1, "one JSON object on one line"
+    return code, json.loads(out)
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
+def test_help_teaches(capsys, command):
+    code, out, _ = out_of(capsys, [*command, "--help"])
+    assert code == 0
+    assert len(out) > 200
+
+
+def test_prune_certify_check_round_trip(capsys, tmp_path):
+    file = tmp_path / "a.ticket"
+    arguments = ["prune", "neurons", "--d", "2", "--width", "12", "--seed", "3"]
+    code, pruned = json_of(capsys, [*arguments, "--time-limit", "20", "--out", str(file)])
+    assert code == 0
+    assert pruned["status"] == "optimal"
+    assert pruned["bound"] <= pruned["error"]["upper"]
+    code, certified = json_of(capsys, ["certify", str(file)])
+    assert code == 0
+    assert certified["holds"]
+    assert certified["upper"] == pytest.approx(pruned["error"]["upper"], rel=1e-9)
+    code, checked = json_of(capsys, ["check", str(file)])
+    assert code == 0
+    assert checked["verified"]
+    # The same ticket with an impossible claim does not certify.
+    tight = str(pruned["error"]["lower"] * 0.9)
+    code, certified = json_of(capsys, ["certify", str(file), "--eps", tight])
+    assert code == 1
+    assert not certified["holds"]
+
+
+def test_prune_with_eps_says_what_was_proven(capsys):
+    arguments = ["prune", "neurons", "--width", "12", "--seed", "3", "--time-limit", "20"]
+    _, best = json_of(capsys, arguments)
+    error = best["error"]["upper"]
+    code, reached = json_of(capsys, [*arguments, "--eps", str(error * 1.01)])
+    assert (code, reached["status"]) == (0, "reached")
+    code, refuted = json_of(capsys, [*arguments, "--eps", str(error * 0.95)])
+    assert (code, refuted["status"]) == (1, "refuted")
+    assert refuted["bound"] > error * 0.95
+
+
+def test_prune_weights_reaches_eps_with_the_relu_readout(capsys, tmp_path):
+    file = tmp_path / "w.ticket"
+    arguments = ["prune", "weights", "--d", "3", "--width", "120", "--readout", "relu"]
+    target = ["--target", "1,-2,2", "--eps", "0.01", "--out", str(file)]
+    code, reached = json_of(capsys, [*arguments, *target])
+    assert (code, reached["status"]) == (0, "reached")
+    assert reached["error"]["upper"] <= 0.01
+    code, checked = json_of(capsys, ["check", str(file)])
+    assert code == 0
+    assert checked["verified"]
+
+
+def test_certify_two_network_files(capsys, tmp_path):
+    net, target = slth.random_network(3, 5, 0), slth.neuron([1.0, 0.0, 0.0])
+    np.savez(tmp_path / "g.npz", hidden=net.hidden, output=net.output)
+    np.savez(tmp_path / "f.npz", hidden=target.hidden, output=target.output)
+    arguments = ["certify", str(tmp_path / "g.npz"), str(tmp_path / "f.npz"), "--radius", "2"]
+    code, result = json_of(capsys, arguments)
+    assert code == 0
+    assert result["upper"] == pytest.approx(slth.certify(net, target, 2.0).upper, rel=1e-5)
+
+
+def test_width_brackets(capsys):
+    code, row = json_of(capsys, ["width", "neurons", "--eps", "0.25", "--max-width", "200"])
+    assert code == 0
+    assert 0 <= row["refuted"] < row["found"] <= 200
+    assert row["found_error"] <= 0.25
+
+
+def test_gap_writes_table_page_and_tickets(capsys, tmp_path):
+    page = tmp_path / "gap.html"
+    folder = tmp_path / "tickets"
+    folder.mkdir()
+    arguments = ["gap", "--eps-min", "0.125", "--draws", "2", "--workers", "1"]
+    files = ["--out", str(page), "--tickets", str(folder)]
+    code, result = json_of(capsys, [*arguments, *files, "--search-seconds", "1"])
+    assert code == 0
+    assert result["complete"]
+    assert len(result["rows"]) == 3 * 2 * 2
+    for row in result["rows"]:
+        assert row["found"] is None or row["refuted"] < row["found"]
+        assert row["found"] is None or row["found_error"] <= row["eps"]
+    assert "<html" in page.read_text()[:2000].lower()
+    tickets = sorted(folder.iterdir())
+    assert len(tickets) == sum(row["found"] is not None for row in result["rows"])
+    assert all(slth.check(ticket) for ticket in tickets)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gap", "--eps-min", "0"], "eps_min"),
+        (["gap", "--eps-min", "0.5"], "eps_min"),
+        (["gap", "--draws", "0"], "draws"),
+        (["gap", "--workers", "0"], "workers"),
+        (["gap", "--d", "0"], "d out of range"),
+        (["gap", "--readout", "tanh"], "readout"),
+        (["gap", "--out", "/nowhere/at/all/gap.html"], "folder"),
+        (["prune", "neurons", "--width", "-1"], "width"),
+        (["prune", "neurons", "--eps", "-0.1"], "eps"),
+        (["prune", "neurons", "--radius", "0"], "radius"),
+        (["prune", "neurons", "--radius", "nan"], "radius"),
+        (["prune", "neurons", "--time-limit", "0"], "time_limit"),
+        (["prune", "neurons", "--target", "0,0"], "zero"),
+        (["prune", "neurons", "--target", "1,x"], "numbers"),
+        (["prune", "neurons", "--target", "1,0,0"], "incompatible"),
+        (["prune", "neurons", "--net", "missing.npz"], "no such file"),
+        (["prune", "weights", "--readout", "relu", "--eps", "0"], "eps"),
+        (["prune", "neurons", "--out", "/nowhere/at/all/a.ticket"], "folder"),
+        (["certify", "missing.ticket"], "missing.ticket"),
+        (["check", "missing.ticket"], "missing.ticket"),
+        (["width", "neurons"], "eps"),
+        (["width", "layers", "--eps", "0.1"], "layers"),
+        (["frobnicate"], "frobnicate"),
+        (["gap", "--no-such-option"], "no-such-option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_bad_usage_is_told_and_exits_2(capsys, arguments, words):
+    code, out, err = out_of(capsys, arguments)
+    assert code == 2
+    assert words in err + out
+    assert "Traceback" not in err + out
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 truncated"])
+def test_damaged_files_are_refused(capsys, tmp_path, content):
+    for name, command in (("a.ticket", "check"), ("b.ticket", "certify")):
+        file = tmp_path / name
+        file.write_bytes(content)
+        code, out, err = out_of(capsys, [command, str(file)])
+        assert code == 2
+        assert name in err + out
+    net = tmp_path / "net.npz"
+    net.write_bytes(content)
+    code, out, err = out_of(capsys, ["prune", "neurons", "--net", str(net)])
+    assert code == 2
+    assert "net.npz" in err + out
