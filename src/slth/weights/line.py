@@ -7,6 +7,7 @@ readout a sum below 0 does what the empty subset does.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,6 +17,9 @@ from slth.limits import Deadline
 from slth.network import Mask, ReLUNetwork
 from slth.solution import Status
 from slth.weights.subset_sum import subset_sum
+
+# Products smaller than this are not worth a sample.
+_TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -44,21 +48,28 @@ def prune_line(
         wanted = float(exact)
         # What rounding the target's value may change.
         slack = float(abs(exact - Fraction(wanted))) * (1.0 + 1e-15)
-        units = np.flatnonzero((net.hidden[:, 0] * sign > 0.0) & (net.output != 0.0))
-        values = net.output[units] * np.abs(net.hidden[units, 0])
+        products = net.output * np.abs(net.hidden[:, 0])
+        units = np.flatnonzero((net.hidden[:, 0] * sign > 0.0) & (np.abs(products) >= _TINY))
+        values = products[units]
+        # The products are rounded, half an ulp each, and the tiny ones left out.
+        slack += float(np.abs(values).sum()) * 2.0**-52 + net.width * 2.0 * _TINY
         if (net.readout == "relu" and wanted < 0.0) or len(units) == 0:
-            bound = max(bound, abs(wanted) - slack)
+            bound = max(bound, _below(abs(wanted) - slack))
             continue
-        # The products are rounded: half an ulp each.
-        slack += float(np.abs(values).sum()) * 2.0**-52
         limit = None if deadline.remaining == np.inf else max(deadline.remaining, 1e-3)
         found = subset_sum(values, wanted, eps=eps, sparsest=sparsest, time_limit=limit)
         kept[units] = found.masks[0]
-        bound = max(bound, float(found.bound[0]) - slack)
+        if sparsest and found.statuses[0] != Status.REACHED:
+            # The search by cardinality bounds sizes; the nearest subset bounds the error.
+            found = subset_sum(values, wanted, eps=eps, time_limit=limit)
+        bound = max(bound, _below(float(found.bound[0]) - slack))
         optimal = optimal and found.statuses[0] == Status.OPTIMAL
-        if eps is not None and found.statuses[0] == Status.REFUTED:
-            bound = max(bound, float(np.nextafter(eps, np.inf)) - slack)
     return LineTicket(Mask.of_units(kept, 1), max(0.0, bound), optimal)
+
+
+def _below(value: float) -> float:
+    """What is surely below the exact value of a float subtraction."""
+    return math.nextafter(value, -math.inf)
 
 
 def _end_value(target: ReLUNetwork, sign: int) -> Fraction:

@@ -22,8 +22,8 @@ from slth.weights import plain_lists, vector_lists
 
 # Largest n whose keys carry masks: 12 + 1 mask bits leave 45 bits of sum.
 PACKED = 24
-# Largest n solved to optimality: two lists of 2^25 keys are 0.5 GiB with their work space.
-LARGEST = 50
+# Largest n solved to optimality: four lists of 2^24 keys are 0.5 GiB.
+LARGEST = 48
 
 # Room that every list needs behind its keys.
 PAD = vector_lists.LANES

@@ -24,6 +24,8 @@ import numpy as np
 from slth.certify.rounding import UNIT
 from slth.network import FloatArray, ReLUNetwork
 
+_TINY = 1e-280
+
 
 def witness_bound(net: ReLUNetwork, target: ReLUNetwork) -> float:
     """A number that sup_{||x||_2 <= 1} |g_M - target| reaches for every weight mask M of `net`.
@@ -55,8 +57,9 @@ def _plane_bound(normals: FloatArray, v: FloatArray, slope: float) -> float:
     theta and pi - s the largest; cot(theta/2) = (|v||w| + v.w) / |v x w|, w turned so that the
     cross product is positive, and cot((pi - theta)/2) = (|v||w| - v.w) / |v x w|.
     """
-    if (v == 0.0).any():
-        # The target's kink lies on an axis, where masked units may have theirs.
+    if (v == 0.0).any() or np.abs(v).max() < _TINY:
+        # The target's kink lies on an axis, where masked units may have theirs; or products with
+        # v may underflow.
         return 0.0
     normals = np.concatenate([normals[(normals != 0.0).any(axis=1)], np.eye(2)])
     normals = normals / np.abs(normals).max(axis=1)[:, None]

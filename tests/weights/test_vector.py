@@ -1,0 +1,72 @@
+"""Vector-valued subset sums against enumeration and planted answers."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from slth.errors import InvalidInput
+from slth.weights.vector import vector_subset_sum
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5])
+@pytest.mark.parametrize("eps", [0.02, 0.3])
+def test_matches_enumeration(d: int, eps: float) -> None:
+    rng = np.random.default_rng(d)
+    subsets = np.array(list(itertools.product([False, True], repeat=11)))
+    statuses = set()
+    for _ in range(10):
+        samples = rng.standard_normal((11, d))
+        target = rng.uniform(-1.0, 1.0, d)
+        best = np.abs(subsets @ samples - target).max(axis=1).min()
+        found = vector_subset_sum(samples, target, eps=eps)
+        statuses.add(found.status)
+        assert (found.status == "reached") == (best <= eps)
+        assert (found.status == "refuted") == (best > eps)
+        if found.status == "reached":
+            assert found.upper == pytest.approx(best, abs=1e-12)
+            assert found.lower <= found.upper <= eps
+    assert statuses <= {"reached", "refuted"}
+
+
+def test_planted_subset_of_many_coordinates() -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.standard_normal((26, 8))
+    planted = rng.random(26) < 0.5
+    found = vector_subset_sum(samples, samples[planted].sum(axis=0), eps=1e-9)
+    assert found.status == "reached"
+    assert (found.mask == planted).all()
+
+
+def test_more_samples_than_can_be_searched() -> None:
+    rng = np.random.default_rng(1)
+    samples = rng.standard_normal((80, 2))
+    found = vector_subset_sum(samples, [0.3, -0.4], eps=0.01)
+    assert found.status == "reached"
+    assert np.abs(samples[found.mask].sum(axis=0) - [0.3, -0.4]).max() <= 0.01
+
+
+def test_time_limit_proves_nothing() -> None:
+    samples = np.random.default_rng(2).standard_normal((20, 2))
+    found = vector_subset_sum(samples, [100.0, 0.0], eps=0.01, time_limit=1e-9)
+    assert found.status == "unknown"
+    assert vector_subset_sum(samples, [100.0, 0.0], eps=0.01).status == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("samples", "target", "options", "message"),
+    [
+        (np.zeros((0, 2)), [0.0, 0.0], {"eps": 0.1}, "incompatible"),
+        (np.ones((3, 9)), np.ones(9), {"eps": 0.1}, "incompatible"),
+        (np.ones((3, 2)), [1.0], {"eps": 0.1}, "incompatible"),
+        (np.full((3, 2), np.nan), [1.0, 1.0], {"eps": 0.1}, "not finite"),
+        (np.full((3, 2), 1e200), [1.0, 1.0], {"eps": 0.1}, "too large"),
+        (np.ones((3, 2)), [1.0, 1.0], {"eps": 0.0}, "eps out of range"),
+        (np.ones((3, 2)), [1.0, 1.0], {"eps": 0.1, "time_limit": 0.0}, "time_limit"),
+    ],
+)
+def test_bad_input(samples: np.ndarray, target: object, options: dict, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        vector_subset_sum(samples, target, **options)  # type: ignore[arg-type]
