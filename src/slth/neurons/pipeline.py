@@ -6,11 +6,13 @@ import numpy as np
 
 from slth.network import FloatArray
 from slth.neurons.branch import BELOW, Verdict, search_tree
+from slth.neurons.circle_search import search_circle
 from slth.neurons.cluster import search_clusters
 from slth.neurons.local import Candidate, anneal
+from slth.neurons.problem import Problem
 from slth.neurons.race import Race
 from slth.neurons.relaxation import WIDEST, Relaxation, relax
-from slth.neurons.wedge import wedge_bound
+from slth.neurons.wedge import refute_on_wedges, wedge_bound
 from slth.neurons.witness import witness_bound
 
 # Cutoffs of successive trees, as fractions of the way from the proven bound to the ticket: each
@@ -47,14 +49,39 @@ def _stages(race: Race, rng: np.random.Generator) -> None:
 
 
 def _prove_cheaply(race: Race, rng: np.random.Generator) -> None:
-    problem, deadline = race.problem, race.deadline
+    problem, deadline, eps = race.problem, race.deadline, race.unit_eps
     if not problem.linear:
         return
     bound, _ = witness_bound(problem, rng, deadline.within(0.2 * deadline.remaining))
     race.prove(bound, "witness")
-    if problem.d == 2 and problem.direction is not None and not race.finished:
-        net = problem.net
-        race.prove(wedge_bound(net.hidden, net.output, problem.direction, deadline), "wedge")
+    if race.finished or not _in_plane(problem):
+        return
+    net, w = problem.net, problem.target.hidden[0]
+    if eps is None:
+        race.prove(wedge_bound(net.hidden, net.output, w, deadline), "wedge")
+    elif refute_on_wedges(net.hidden, net.output, w, eps * _BEYOND, deadline=deadline):
+        race.prove(eps * _BEYOND, "wedge")
+
+
+def _in_plane(problem: Problem) -> bool:
+    """Whether the engine for d = 2 applies: linear readout, f(x) = max(<w, x>, 0)."""
+    target = problem.target
+    return problem.linear and problem.d == 2 and target.width == 1 and target.output[0] == 1.0
+
+
+def _search_circle(race: Race, seed: int, share: float) -> None:
+    """Walks round the circle: the better searcher for d = 2, and the only one for wide nets."""
+    net, deadline = race.problem.net, race.deadline
+    keep, error = search_circle(
+        net.hidden,
+        net.output,
+        race.problem.target.hidden[0],
+        _goal(race),
+        deadline.within(share * deadline.remaining),
+        seed,
+        race.bound,
+    )
+    race.offer(Candidate(keep, error), "circle walks")
 
 
 def _goal(race: Race) -> float:
@@ -62,6 +89,10 @@ def _goal(race: Race) -> float:
 
 
 def _search_wide(race: Race, rng: np.random.Generator) -> None:
+    if _in_plane(race.problem):
+        _search_circle(race, int(rng.integers(2**31)), 0.8)
+        if race.finished:
+            return
     share = race.deadline.within(0.7 * race.deadline.remaining)
     race.offer(search_clusters(race.problem, rng, share, goal=_goal(race)), "aligned cluster")
 
@@ -69,8 +100,14 @@ def _search_wide(race: Race, rng: np.random.Generator) -> None:
 def _search_exactly(race: Race, rng: np.random.Generator) -> None:
     problem, deadline = race.problem, race.deadline
     share = deadline.within(0.2 * deadline.remaining)
-    found, points = anneal(problem, rng, share, runs=12, goal=_goal(race))
+    moves = min(100_000, 2_000 * problem.width)
+    runs = 12 if problem.width > 10 else 4
+    found, points = anneal(problem, rng, share, moves=moves, runs=runs, goal=_goal(race))
     race.offer(found, "annealing")
+    if _in_plane(problem) and not race.finished:
+        # Wider than this the tree rarely closes: the walks find more in the same time.
+        share = 0.05 if problem.width <= 100 else 0.5
+        _search_circle(race, int(rng.integers(2**31)), share)
     for rung in _RUNGS if race.unit_eps is None else (1.0,):
         if race.finished:
             return
@@ -90,7 +127,7 @@ def _climb_tree(
     race: Race, cutoff: float, points: FloatArray, root: Relaxation, rng: np.random.Generator
 ) -> None:
     def judge(candidate: Candidate) -> Verdict:
-        error = race.offer(candidate, "branch and bound", seconds=2.0)
+        error = race.offer(candidate, "branch and bound", seconds=0.5, rtol=1e-3)
         if error is None:
             return Verdict(candidate.error, None, race.finished)
         return Verdict(error.lower, error.witness, race.finished)

@@ -76,33 +76,50 @@ class Race:
             self.stats["prover"] = prover
             self._say(prover)
 
-    def offer(self, candidate: Candidate, searcher: str, seconds: float = 5.0) -> Enclosure | None:
+    def offer(
+        self,
+        candidate: Candidate,
+        searcher: str,
+        seconds: float = 5.0,
+        rtol: float = _CERTIFY_RTOL,
+    ) -> Enclosure | None:
         """Certify a mask if it seems better than the best ticket, and keep the better one.
+
+        Args:
+            seconds, rtol: limits of the certification; `sharpen` mends a loose one at the end.
 
         Returns its enclosure on the unit ball, None if it was not worth certifying.
         """
         if self._error is not None and candidate.error >= self._error.upper:
             return None
-        error = self._certified(candidate.keep, seconds)
-        if self._error is None or error.upper < self._error.upper:
+        error = self._certified(candidate.keep, seconds, rtol)
+        if self._error is None or self._rank(error) < self._rank(self._error):
             self._keep, self._error = candidate.keep.copy(), error
             self.stats["searcher"] = searcher
             self._say(searcher)
         return error
 
     def sharpen(self) -> None:
-        """Certify the best ticket again, with what time is left, if its enclosure is open."""
-        if self._error is not None and self._error.status is Status.OPEN and not self.finished:
-            error = self._certified(self._keep, math.inf)
-            if error.upper < self._error.upper:
-                self._error = error
-                self._say("certify")
+        """Certify the best ticket again, with what time is left, if its enclosure is loose."""
+        error = self._error
+        if error is None or self.decided or error.gap <= _CERTIFY_RTOL * error.upper:
+            return
+        again = self._certified(self._keep, math.inf, _CERTIFY_RTOL)
+        if again.upper < error.upper:
+            self._error = again
+            self._say("certify")
 
-    def _certified(self, keep: BoolArray, seconds: float) -> Enclosure:
+    def _rank(self, error: Enclosure) -> tuple[bool, float]:
+        # With eps the certifier stops as soon as it has decided: its upper bound may be loose.
+        if self._eps is None:
+            return False, error.upper
+        return error.scaled(self._radius).upper > self._eps, error.lower
+
+    def _certified(self, keep: BoolArray, seconds: float, rtol: float) -> Enclosure:
         return certify(
             self.problem.masked(keep),
             self.problem.target,
-            rtol=_CERTIFY_RTOL,
+            rtol=rtol,
             time_limit=max(0.05, min(seconds, 0.5 * self.deadline.remaining)),
             eps=self.unit_eps,
         )
@@ -110,7 +127,7 @@ class Race:
     def solution(self) -> Solution:
         """The answer, scaled to the radius."""
         if self._error is None:
-            self._error = self._certified(self._keep, 0.5)
+            self._error = self._certified(self._keep, 0.5, _CERTIFY_RTOL)
         mask = self.problem.mask(self._keep)
         self.stats["seconds"] = self.deadline.elapsed
         return Solution(
