@@ -93,11 +93,24 @@ def test_certify_two_network_files(capsys, tmp_path):
     assert result["upper"] == pytest.approx(slth.certify(net, target, 2.0).upper, rel=1e-5)
 
 
-def test_width_brackets(capsys):
-    code, row = json_of(capsys, ["width", "neurons", "--eps", "0.25", "--max-width", "200"])
+def test_width_prints_the_planner_s_table(capsys):
+    arguments = ["width", "--d", "10", "--eps", "0.01", "--delta", "0.05", "--readout", "relu"]
+    code, out, _ = out_of(capsys, arguments)
     assert code == 0
-    assert 0 <= row["refuted"] < row["found"] <= 200
-    assert row["found_error"] <= 0.25
+    for word in ("what", "width", "status", "source", "proven", "measured", "conjectured"):
+        assert word in out
+    code, planned = json_of(capsys, arguments)
+    assert code == 0
+    assert (planned["d"], planned["eps"], planned["readout"]) == (10, 0.01, "relu")
+    statuses = {row["status"] for row in planned["rows"]}
+    assert statuses == {None, "proven", "measured", "conjectured"}
+
+
+def test_width_holds_numbers_beyond_floats(capsys):
+    code, planned = json_of(capsys, ["width", "--d", "500", "--eps", "0.01"])
+    assert code == 0
+    widths = [row["width"] for row in planned["rows"]]
+    assert any(isinstance(width, str) and width.startswith("10^") for width in widths)
 
 
 def test_gap_writes_table_page_and_tickets(capsys, tmp_path):
@@ -142,8 +155,12 @@ def test_gap_writes_table_page_and_tickets(capsys, tmp_path):
         (["prune", "neurons", "--out", "/nowhere/at/all/a.ticket"], "folder"),
         (["certify", "missing.ticket"], "missing.ticket"),
         (["check", "missing.ticket"], "missing.ticket"),
-        (["width", "neurons"], "eps"),
-        (["width", "layers", "--eps", "0.1"], "layers"),
+        (["width", "--d", "10"], "eps"),
+        (["width", "--d", "1", "--eps", "0.1"], "d >= 2"),
+        (["width", "--d", "3", "--eps", "2"], "eps"),
+        (["width", "--d", "3", "--eps", "0.1", "--delta", "0"], "delta"),
+        (["width", "--d", "3", "--eps", "0.1", "--radius", "-1"], "radius"),
+        (["width", "--d", "3", "--eps", "0.1", "--readout", "tanh"], "readout"),
         (["frobnicate"], "frobnicate"),
         (["gap", "--no-such-option"], "no-such-option"),
     ],

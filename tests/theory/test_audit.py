@@ -36,15 +36,6 @@ def test_public_names_resolve():
     assert [name for name in theory.__all__ if not hasattr(theory, name)] == []
 
 
-def test_plan_has_one_row_for_each_task_and_says_what_is_not_known():
-    relu = theory.plan(10, 0.01, 0.05)
-    linear = theory.plan(10, 0.01, 0.05, readout="linear", radius=2.0)
-    assert {row.says for row in relu} == {"no statement", "suffices", "needs more than"}
-    needs = [row.width for row in linear if row.task == "neuron pruning" and row.width > 0]
-    assert needs[0] == theory.max_refuted_width(10, 0.01, 2.0, 0.05).value
-    assert all(row.source for row in relu + linear)
-
-
 def run(capsys, *words):
     code = app(words, result_action="return_value", exit_on_error=False)
     return code, capsys.readouterr().out
@@ -72,13 +63,6 @@ def test_chain_command(capsys):
     exact = theory.log_at_zero(theory.Chain(0.1, 0.3, 4), 9)
     assert code == 0
     assert document["log Pr(B_k = 0), exact"] == pytest.approx(exact)
-
-
-def test_plan_command_holds_widths_beyond_floats(capsys):
-    code, out = run(capsys, "plan", "--d", "500", "--eps", "0.01", "--json")
-    assert code == 0
-    widths = [row["width"] for row in json.loads(out)["rows"]]
-    assert any(isinstance(width, str) and width.startswith("10^") for width in widths)
 
 
 @pytest.mark.parametrize("form", [["--json"], []])

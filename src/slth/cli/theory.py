@@ -9,21 +9,21 @@ from slth.cli.output import print_json, stderr, stdout
 from slth.theory import (
     Bound,
     Chain,
-    PlanRow,
     audit,
     chernoff_lemma7,
     hit_by,
     lemma7,
     log_at_zero,
     max_refuted_width,
-    plan,
     route_width,
     single_unit_refuted_width,
 )
-from slth.theory.planner import Readout
 from slth.theory.result import plain_number
 
-app = App(name="theory", help="The paper's statements with numbers: audit, bound, chain, plan.")
+app = App(
+    name="theory",
+    help="The paper's statements with numbers: audit, bound, chain. The planner is `slth width`.",
+)
 
 
 @app.command(name="audit")
@@ -126,41 +126,6 @@ def chain(
     return 0 if holds else 1
 
 
-@app.command(name="plan")
-def plan_command(
-    *,
-    d: int,
-    eps: float,
-    delta: float = 0.05,
-    radius: float = 1.0,
-    readout: Readout = "relu",
-    json: bool = False,
-) -> int:
-    """Which width each kind of pruning needs or makes do with, with source and standing.
-
-    Parameters
-    ----------
-    d
-        Input dimension, at least 2.
-    eps
-        Uniform error.
-    delta
-        Failure probability.
-    radius
-        Radius of the ball.
-    readout
-        "linear" (the paper's network) or "relu" (the weight-pruning constructions').
-    json
-        Print one JSON object.
-    """
-    rows = plan(d, eps, delta, radius=radius, readout=readout)
-    if json:
-        print_json({"rows": [row.as_row() for row in rows]})
-    else:
-        _print_plan(rows)
-    return 0
-
-
 def _table(*columns: str) -> Table:
     table = Table(show_lines=True)
     for column in columns:
@@ -175,15 +140,6 @@ def _print_bounds(bounds: list[Bound]) -> None:
         table.add_row(
             f"{each.name}\n{each.source}", value, str(each.standing), "\n".join(each.assumptions)
         )
-    stdout.print(table)
-
-
-def _print_plan(rows: tuple[PlanRow, ...]) -> None:
-    table = _table("task", "says", "width", "standing", "note, source")
-    for row in rows:
-        shown = "" if row.width != row.width else _shown(row.width)
-        note = f"{row.note}\n{row.source}" if row.note else row.source
-        table.add_row(row.task, row.says, shown, str(row.standing), note)
     stdout.print(table)
 
 

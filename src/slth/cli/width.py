@@ -1,71 +1,76 @@
-"""`slth width`: the width one draw needs for one eps."""
+"""`slth width`: the planner, every known answer to "how many hidden units", in one table."""
 
 from __future__ import annotations
 
-from slth.cli.output import announce_compilation, print_json, stderr, stdout
-from slth.lab.gap import plan_gap
-from slth.lab.rows import Pruning, Series
-from slth.lab.trial import measure
-from slth.network import Readout
+from rich.table import Table
+
+from slth.cli.output import print_json, stdout
+from slth.theory import PlanRow, plan
+from slth.theory.planner import Readout
+from slth.theory.result import plain_number
 
 
 def width(
-    pruning: Pruning,
-    /,
     *,
+    d: int,
     eps: float,
-    d: int = 2,
-    readout: Readout = "linear",
-    seed: int = 0,
-    max_width: int = 20_000,
-    search_seconds: float = 5.0,
+    delta: float = 0.05,
+    radius: float = 1.0,
+    readout: Readout = "relu",
     json: bool = False,
 ) -> int:
-    """Smallest width with a certified ticket, and largest width at which all are refuted.
+    """Which width each kind of pruning needs or makes do with: status and source of each answer.
 
-    Exit code 0: a ticket was found; 1: none was found up to --max-width.
+    Random weights w ~ N(0, I_d), a ~ N(0, 1); one target neuron of norm 1; uniform error eps on
+    the ball, with probability 1 - delta over the draw. To measure the width of actual draws, run
+    `slth gap`. Exit code 0: the table was printed.
 
     Parameters
     ----------
-    pruning
-        "neurons" or "weights".
-    eps
-        Uniform error asked for, per unit of radius, at most 1/4.
     d
-        Input dimension.
+        Input dimension, at least 2.
+    eps
+        Uniform error, below 1.
+    delta
+        Failure probability.
+    radius
+        Radius of the ball.
     readout
-        "linear" or "relu".
-    seed
-        Seed of the network and its target.
-    max_width
-        Widest network tried.
-    search_seconds
-        Time limit of one search at one width.
+        "linear" (the paper's network) or "relu" (the weight-pruning constructions').
     json
         Print one JSON object.
     """
-    plan = plan_gap(d, readout, eps, 1, seed, max_width, search_seconds)
-    announce_compilation()
-    with stderr.status(f"bracketing the width for eps = {eps:g}"):
-        row = measure(plan, Series(pruning, readout), 0, eps, None, None).row
+    rows = plan(d, eps, delta, radius=radius, readout=readout)
     if json:
-        print_json(
-            {
-                "eps": eps,
-                "refuted": row.refuted,
-                "refuted_bound": row.refuted_bound,
-                "found": row.found,
-                "found_error": row.found_error,
-                "kept": row.kept,
-                "tried": row.tried,
-            }
+        asked = {"d": d, "eps": eps, "delta": delta, "radius": radius, "readout": readout}
+        print_json({**asked, "rows": [row.as_row() for row in rows]})
+        return 0
+    table = Table(
+        title=f"Hidden units for one neuron: d = {d}, eps = {eps:g}, radius {radius:g}, "
+        f"probability {1 - delta:g}, {readout} readout",
+        show_lines=True,
+    )
+    for column in ("what", "width", "status", "source"):
+        side = "right" if column == "width" else "left"
+        table.add_column(column, justify=side, overflow="fold")
+    for row in rows:
+        what = f"{row.task}: {row.says}"
+        table.add_row(
+            f"{what}\n[dim]{row.note}[/dim]" if row.note else what,
+            _shown(row),
+            "-" if row.standing is None else str(row.standing),
+            row.source,
         )
-    else:
-        refuted = f"refuted up to N = {row.refuted}" if row.refuted else "nothing refuted"
-        found = (
-            f"not found up to N = {row.tried}"
-            if row.found is None
-            else f"found at N = {row.found} (certified error {row.found_error:.6g})"
-        )
-        stdout.print(f"{row.series.label}, d = {d}, eps = {eps:g}: {refuted}; {found}")
-    return 1 if row.found is None else 0
+    stdout.print(table, highlight=False)
+    return 0
+
+
+def _shown(row: PlanRow) -> str:
+    if row.width != row.width:
+        return "-"
+    if row.vacuous:
+        return "vacuous"
+    plain = plain_number(row.width)
+    if isinstance(plain, str):
+        return plain
+    return f"{plain:,.0f}" if plain < 1e9 else f"{float(plain):.2e}"
