@@ -11,6 +11,7 @@ import pytest
 
 from slth.certify import lifted
 from slth.certify.bound import norm_bound
+from slth.certify.dual_proof import excluded_signs
 from slth.certify.signs import maximize_over_signs
 from slth.limits import Deadline
 
@@ -124,7 +125,7 @@ def test_excluded_half_spaces_hold_no_good_point():
     dual = lifted.solve(region, threshold, Deadline())
     signs = np.empty(len(up), np.int64)
     excess = dual.value + dual.charge - threshold
-    found = lifted.excluded_signs(dual.matrix, hidden[up], excess, signs)
+    found = excluded_signs(dual.matrix, hidden[up], excess, signs)
     assert found == np.count_nonzero(signs)
     assert found > 0
     points = run(problem).x + 0.03 * np.random.default_rng(2).standard_normal((200_000, 5))

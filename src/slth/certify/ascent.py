@@ -272,24 +272,38 @@ def nearest_in_zonotope(hidden, coefficients, linear, active):
 @njit(cache=True, nogil=True)
 def _fit_free_units(hidden, concave, tau, residual):
     """At the optimum the residual is orthogonal to every unit with 0 < tau < 1: make it so
-    (twice through modified Gram-Schmidt; at most d - 1 units count)."""
+    (modified Gram-Schmidt; at most d - 1 units count)."""
     d = residual.shape[0]
     basis = np.empty((d, d))
+    row = np.empty(d)
     rank = 0
     for i in range(hidden.shape[0]):
         if rank == d - 1:
             break
         if not (concave[i] and 0.0 < tau[i] < 1.0):
             continue
-        row = hidden[i].copy()
-        start = np.sqrt(np.sum(row * row))
-        for _ in range(2):
-            for r in range(rank):
-                row -= np.sum(row * basis[r]) * basis[r]
-        left = np.sqrt(np.sum(row * row))
-        if left > 1e-9 * start:
-            basis[rank] = row / left
+        start = 0.0
+        for l in range(d):
+            row[l] = hidden[i, l]
+            start += row[l] * row[l]
+        _remove(basis, rank, row)
+        left = 0.0
+        for l in range(d):
+            left += row[l] * row[l]
+        if left > 1e-18 * start:
+            for l in range(d):
+                basis[rank, l] = row[l] / np.sqrt(left)
             rank += 1
+    _remove(basis, rank, residual)
+
+
+@njit(cache=True, nogil=True)
+def _remove(basis, rank, vector):
+    """Make the vector orthogonal to the first rows of an orthonormal basis, in place, twice."""
     for _ in range(2):
         for r in range(rank):
-            residual -= np.sum(residual * basis[r]) * basis[r]
+            s = 0.0
+            for l in range(vector.shape[0]):
+                s += vector[l] * basis[r, l]
+            for l in range(vector.shape[0]):
+                vector[l] -= s * basis[r, l]

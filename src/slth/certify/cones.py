@@ -25,6 +25,8 @@ from numba import njit
 
 from slth.certify.ascent import evaluate
 from slth.certify.bound import Bound
+from slth.certify.cone_bound import bound_cone
+from slth.certify.cone_split import child_generators, descend, split_edge, start
 from slth.certify.objective import Objective
 from slth.limits import Deadline
 from slth.network import FloatArray
@@ -176,6 +178,7 @@ class _Search:
                 self.norms,
                 split.linear,
                 cone,
+                _dual_basis(cone),
                 weight,
                 -bound,
                 depth,
@@ -203,7 +206,15 @@ class _Search:
         return best, point, min(root, proven), nodes
 
 
-@njit(cache=True, nogil=True)
+def _dual_basis(cone: FloatArray) -> FloatArray:
+    """Rows b_a with <b_a, v_b> = 1 if a = b else 0, nearly: no bound rests on it."""
+    try:
+        return np.ascontiguousarray(np.linalg.inv(cone).T, dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.ascontiguousarray(np.linalg.pinv(cone).T, dtype=np.float64)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _explore(
     rising,
     rising_weights,
@@ -212,6 +223,7 @@ def _explore(
     norms,
     linear,
     cone,
+    basis,
     weight,
     bound,
     depth,
@@ -234,7 +246,7 @@ def _explore(
     _, _, counts = integers
     levels = V.shape[0]
     cones, facts = left
-    _start(rising, rising_weights, falling, falling_weights, linear, cone, floats, integers)
+    start(rising, rising_weights, falling, falling_weights, linear, cone, basis, floats, integers)
     scalars[0, 0] = weight
     scalars[0, 1] = bound
     nodes = 0
@@ -250,21 +262,21 @@ def _explore(
         if state == 1 or state == 0:
             # One child more: in the compiled levels, or left over.
             if nodes >= budget or level == levels - 1 or kept > 2 * levels:
-                _child_generators(V, scalars, counts, level, cones[kept])
+                child_generators(V, scalars, counts, level, cones[kept])
                 facts[kept, 0] = scalars[level, 1]
                 facts[kept, 1] = scalars[level, 0]
                 facts[kept, 2] = depth + level + 1
                 kept += 1
                 counts[level, 2] += 1
                 continue
-            _descend(rising, rising_weights, falling, falling_weights, level, floats, integers)
+            descend(rising, rising_weights, falling, falling_weights, level, floats, integers)
             counts[level, 2] += 1
             level += 1
         nodes += 1
         error = errors[0] + errors[1] * level
         displaced = errors[2] * (depth + level)
         cut = max(floor, best * (1.0 + max(rtol, 1e-12))) + 4.0 * (error + displaced)
-        total, value = _bound(
+        total, value = bound_cone(
             rising_weights,
             falling,
             falling_weights,
@@ -283,480 +295,14 @@ def _explore(
             best = value
             for l in range(q.shape[0]):
                 found[l] = q[l]
-        total = min(total, scalars[level, 1])
+        # Also where it is not a number: the parent's bound holds.
+        if not total < scalars[level, 1]:
+            total = scalars[level, 1]
         scalars[level, 1] = total
         if total <= cut or depth + level >= _DEPTH:
             proven = max(proven, total)
             level -= 1
             continue
-        _split(rising_weights, falling_weights, level, depth, floats, integers)
+        split_edge(rising_weights, falling_weights, level, depth, floats, integers)
         counts[level, 2] = 0
     return nodes, kept, best, proven
-
-
-@njit(cache=True, nogil=True)
-def _start(rising, rising_weights, falling, falling_weights, linear, cone, floats, integers):
-    """Level 0: the cone itself; units whose sign is constant on it go into the linear parts."""
-    V, B, PV, linP, linN, TP, TN, _midP, _midN, _scalars, _scratch = floats
-    indexP, indexN, counts = integers
-    d = cone.shape[0]
-    pieces = linear.shape[0]
-    V[0] = cone
-    B[0] = np.linalg.inv(cone).T
-    linP[0] = linear
-    linN[0] = 0.0
-    open_units = 0
-    for i in range(rising.shape[0]):
-        low = np.inf
-        high = -np.inf
-        for a in range(d):
-            t = 0.0
-            for l in range(d):
-                t += rising[i, l] * cone[a, l]
-            TP[0, a, open_units] = t
-            low = min(low, t)
-            high = max(high, t)
-        if low >= 0.0:
-            for k in range(pieces):
-                for l in range(d):
-                    linP[0, k, l] += rising_weights[k, i] * rising[i, l]
-        elif high > 0.0:
-            indexP[0, open_units] = i
-            open_units += 1
-    counts[0, 0] = open_units
-    open_units = 0
-    for i in range(falling.shape[0]):
-        low = np.inf
-        high = -np.inf
-        for a in range(d):
-            t = 0.0
-            for l in range(d):
-                t += falling[i, l] * cone[a, l]
-            TN[0, a, open_units] = t
-            low = min(low, t)
-            high = max(high, t)
-        if low >= 0.0:
-            for k in range(pieces):
-                for l in range(d):
-                    linN[0, k, l] += falling_weights[k, i] * falling[i, l]
-        elif high > 0.0:
-            indexN[0, open_units] = i
-            open_units += 1
-    counts[0, 1] = open_units
-    counts[0, 2] = -1
-    for k in range(pieces):
-        for a in range(d):
-            s = 0.0
-            for l in range(d):
-                s += linP[0, k, l] * cone[a, l]
-            for i in range(counts[0, 0]):
-                s += rising_weights[k, indexP[0, i]] * max(TP[0, a, i], 0.0)
-            PV[0, k, a] = s
-
-
-@njit(cache=True, nogil=True)
-def _bound(
-    rising_weights,
-    falling,
-    falling_weights,
-    norms,
-    level,
-    cut,
-    best,
-    error,
-    displaced,
-    floats,
-    integers,
-    q,
-    rising,
-):
-    """A proven bound of the cone at `level` and, if it is above `cut`, the objective's value at a
-    point of the cone (then in q, normalised), else -inf."""
-    allV, allB, allPV, all_linP, all_linN, _allTP, allTN, _midP, _midN, scalars, scratch = floats
-    indexP, indexN, counts = integers
-    V = allV[level]
-    B = allB[level]
-    PV = allPV[level]
-    linN = all_linN[level]
-    TN = allTN[level]
-    index = indexN[level]
-    mP = counts[level, 0]
-    mN = counts[level, 1]
-    pieces, d = linN.shape
-    tau = scratch[0]
-    weights = scratch[1]
-    share = scalars[level, 0]
-    y = np.empty(d)
-    n = np.empty(d)
-
-    # How the generators lie: smallest inner product, and a vector z with <z, v_a> >= 1.
-    narrow = 1.0
-    total = np.zeros(d)
-    for a in range(d):
-        for l in range(d):
-            total[l] += V[a, l]
-        for b in range(a + 1, d):
-            s = 0.0
-            for l in range(d):
-                s += V[a, l] * V[b, l]
-            narrow = min(narrow, s)
-    narrow -= (d + 8) * 2.0**-51
-    least = np.inf
-    length = 0.0
-    for a in range(d):
-        s = 0.0
-        for l in range(d):
-            s += total[l] * V[a, l]
-        least = min(least, s)
-        length += total[a] * total[a]
-    mend = math.sqrt(length) / least * (1.0 + 2.0**-40)
-
-    # Chord slopes of the open concave units, and the bound at the generators they give.
-    for j in range(mN):
-        low = np.inf
-        high = -np.inf
-        for a in range(d):
-            t = TN[a, j]
-            low = min(low, t)
-            high = max(high, t)
-        tau[j] = high / (high - low)
-        c = share * falling_weights[0, index[j]]
-        if pieces == 2:
-            c += (1.0 - share) * falling_weights[1, index[j]]
-        weights[j] = c
-    if narrow > 0.05:
-        top = 0.0
-        for a in range(d):
-            s = share * PV[0, a]
-            if pieces == 2:
-                s += (1.0 - share) * PV[1, a]
-            for l in range(d):
-                t = share * linN[0, l]
-                if pieces == 2:
-                    t += (1.0 - share) * linN[1, l]
-                s -= t * V[a, l]
-            for j in range(mN):
-                s -= weights[j] * tau[j] * TN[a, j]
-            top = max(top, s)
-        bound = (top + error) / math.sqrt(narrow) * (1.0 + 2.0**-40) + displaced
-        if bound <= cut:
-            return bound, -np.inf
-
-    # The dual: q = u, y >= 0 the slack of the generators' inequalities, tau, and the weight.
-    goal = cut - displaced - 2.0 * error * mend
-    goal = max(goal, 0.0) * (1.0 - 2.0**-40)
-    goal *= goal
-    _assemble(falling, falling_weights, index, mN, tau, share, linN, n)
-    for l in range(d):
-        q[l] = -n[l]
-    for a in range(d):
-        y[a] = 0.0
-        s = share * PV[0, a]
-        if pieces == 2:
-            s += (1.0 - share) * PV[1, a]
-        for l in range(d):
-            q[l] += s * B[a, l]
-    size = 0.0
-    previous = np.inf
-    exact = mP == 0
-    for _ in range(2000 if exact else 100):
-        if pieces == 2:
-            share = _share_step(falling, falling_weights, index, mN, tau, share, PV, B, linN, q)
-        for a in range(d):
-            g = 0.0
-            s = 0.0
-            for l in range(d):
-                g += B[a, l] * q[l]
-                s += B[a, l] * B[a, l]
-            moved = max(0.0, y[a] - g / s)
-            delta = moved - y[a]
-            if delta != 0.0:
-                y[a] = moved
-                for l in range(d):
-                    q[l] += delta * B[a, l]
-        for j in range(mN):
-            i = index[j]
-            c = share * falling_weights[0, i]
-            if pieces == 2:
-                c += (1.0 - share) * falling_weights[1, i]
-            g = 0.0
-            for l in range(d):
-                g += falling[i, l] * q[l]
-            if c <= 0.0:
-                tau[j] = 1.0 if g > 0.0 else 0.0
-                continue
-            moved = min(1.0, max(0.0, tau[j] + g / (c * norms[i])))
-            delta = (moved - tau[j]) * c
-            if delta != 0.0:
-                tau[j] = moved
-                for l in range(d):
-                    q[l] -= delta * falling[i, l]
-        size = 0.0
-        for l in range(d):
-            size += q[l] * q[l]
-        if size <= goal:
-            break
-        if previous - size < (1e-12 * size if exact else 1e-3 * (size - goal)):
-            break
-        previous = size
-    scalars[level, 0] = share
-
-    # Proof, from q, tau and the weight alone.
-    _assemble(falling, falling_weights, index, mN, tau, share, linN, n)
-    worst = 0.0
-    for a in range(d):
-        s = share * PV[0, a]
-        if pieces == 2:
-            s += (1.0 - share) * PV[1, a]
-        for l in range(d):
-            s -= (n[l] + q[l]) * V[a, l]
-        worst = max(worst, s)
-    bound = (math.sqrt(size) + (worst + error) * mend) * (1.0 + 2.0**-40) + displaced
-    if bound <= cut:
-        return bound, -np.inf
-
-    # A point of the cone: q's coordinates there, the negative ones dropped.
-    x = np.zeros(d)
-    for a in range(d):
-        s = 0.0
-        for l in range(d):
-            s += B[a, l] * q[l]
-        y[a] = max(s, 0.0)
-        for l in range(d):
-            x[l] += y[a] * V[a, l]
-    size = 0.0
-    for l in range(d):
-        size += x[l] * x[l]
-    for a in range(d):
-        scalars[level, 3 + a] = y[a]
-    if not size > 0.0:
-        return bound, -np.inf
-    for l in range(d):
-        q[l] = x[l] / math.sqrt(size)
-    value = np.inf
-    for k in range(pieces):
-        s = 0.0
-        for l in range(d):
-            s += (all_linP[level, k, l] - linN[k, l]) * q[l]
-        for i in range(mP):
-            t = 0.0
-            for l in range(d):
-                t += rising[indexP[level, i], l] * q[l]
-            s += rising_weights[k, indexP[level, i]] * max(t, 0.0)
-        for j in range(mN):
-            t = 0.0
-            for l in range(d):
-                t += falling[index[j], l] * q[l]
-            s -= falling_weights[k, index[j]] * max(t, 0.0)
-        value = min(value, s)
-    return bound, value
-
-
-@njit(cache=True, nogil=True)
-def _assemble(falling, falling_weights, index, mN, tau, share, linN, n):
-    """n = the gradient sum_j n_j tau_j w_j of the concave part's minorant, in place."""
-    pieces, d = linN.shape
-    for l in range(d):
-        n[l] = share * linN[0, l]
-        if pieces == 2:
-            n[l] += (1.0 - share) * linN[1, l]
-    for j in range(mN):
-        i = index[j]
-        c = share * falling_weights[0, i]
-        if pieces == 2:
-            c += (1.0 - share) * falling_weights[1, i]
-        c *= tau[j]
-        for l in range(d):
-            n[l] += c * falling[i, l]
-
-
-@njit(cache=True, nogil=True)
-def _share_step(falling, falling_weights, index, mN, tau, share, PV, B, linN, q):
-    """Minimise |q| over the weight of the first piece (two pieces); updates q."""
-    d = q.shape[0]
-    g = np.empty(d)
-    for l in range(d):
-        g[l] = linN[1, l] - linN[0, l]
-    for a in range(d):
-        s = PV[0, a] - PV[1, a]
-        for l in range(d):
-            g[l] += s * B[a, l]
-    for j in range(mN):
-        i = index[j]
-        c = (falling_weights[0, i] - falling_weights[1, i]) * tau[j]
-        for l in range(d):
-            g[l] -= c * falling[i, l]
-    top = 0.0
-    bottom = 0.0
-    for l in range(d):
-        top += g[l] * q[l]
-        bottom += g[l] * g[l]
-    if bottom > 0.0:
-        moved = min(1.0, max(0.0, share - top / bottom))
-        for l in range(d):
-            q[l] += (moved - share) * g[l]
-        share = moved
-    return share
-
-
-@njit(cache=True, nogil=True)
-def _split(rising_weights, falling_weights, level, depth, floats, integers):
-    """Choose the edge to bisect; put the new generator, its inner products and values in place."""
-    allV, _allB, _PV, linP, _linN, allTP, allTN, midP, midN, scalars, _scratch = floats
-    indexP, _indexN, counts = integers
-    V = allV[level]
-    TP = allTP[level]
-    TN = allTN[level]
-    pieces, d = linP.shape[1], linP.shape[2]
-    mP = counts[level, 0]
-    mN = counts[level, 1]
-    share = scalars[level, 0]
-    longest = 2.0
-    first = 0
-    second = 1
-    for a in range(d):
-        for b in range(a + 1, d):
-            s = 0.0
-            for l in range(d):
-                s += V[a, l] * V[b, l]
-            if s < longest:
-                longest = s
-                first = a
-                second = b
-    if longest > -0.2 and (depth + level) % 3 != 2:
-        limit = 1.0 - 0.16 * (1.0 - longest)
-        most = 1e-12
-        for a in range(d):
-            for b in range(a + 1, d):
-                s = 0.0
-                for l in range(d):
-                    s += V[a, l] * V[b, l]
-                if s > limit:
-                    continue
-                kinks = 0.0
-                for i in range(mP):
-                    ta = TP[a, i]
-                    tb = TP[b, i]
-                    if ta * tb < 0.0:
-                        c = share * rising_weights[0, indexP[level, i]]
-                        if pieces == 2:
-                            c += (1.0 - share) * rising_weights[1, indexP[level, i]]
-                        kinks += c * min(abs(ta), abs(tb))
-                if kinks > most:
-                    most = kinks
-                    first = a
-                    second = b
-    counts[level, 3] = first
-    counts[level, 4] = second
-    size = 0.0
-    for l in range(d):
-        t = V[first, l] + V[second, l]
-        scalars[level, 3 + l] = t
-        size += t * t
-    scale = 1.0 / math.sqrt(size)
-    scalars[level, 2] = scale
-    for l in range(d):
-        scalars[level, 3 + l] *= scale
-    for i in range(mP):
-        midP[level, i] = (TP[first, i] + TP[second, i]) * scale
-    for j in range(mN):
-        midN[level, j] = (TN[first, j] + TN[second, j]) * scale
-    for k in range(pieces):
-        s = 0.0
-        for l in range(d):
-            s += linP[level, k, l] * scalars[level, 3 + l]
-        for i in range(mP):
-            s += rising_weights[k, indexP[level, i]] * max(midP[level, i], 0.0)
-        scalars[level, 3 + d + k] = s
-
-
-@njit(cache=True, nogil=True)
-def _child_generators(V, scalars, counts, level, cone):
-    """The generators of the next child of `level`: the new one replaces an end of the edge."""
-    d = V.shape[1]
-    replaced = counts[level, 3 + counts[level, 2]]
-    for a in range(d):
-        for l in range(d):
-            cone[a, l] = V[level, a, l]
-    for l in range(d):
-        cone[replaced, l] = scalars[level, 3 + l]
-
-
-@njit(cache=True, nogil=True)
-def _descend(rising, rising_weights, falling, falling_weights, level, floats, integers):
-    """Build the next child of `level` at level + 1; units whose sign is now constant are folded."""
-    V, B, PV, linP, linN, TP, TN, midP, midN, scalars, _scratch = floats
-    indexP, indexN, counts = integers
-    pieces, d = linP.shape[1], linP.shape[2]
-    below = level + 1
-    which = counts[level, 2]
-    replaced = counts[level, 3 + which]
-    partner = counts[level, 4 - which]
-    _child_generators(V, scalars, counts, level, V[below])
-    scale = scalars[level, 2]
-    for a in range(d):
-        for l in range(d):
-            B[below, a, l] = B[level, a, l]
-    for l in range(d):
-        B[below, replaced, l] = B[level, replaced, l] / scale
-        B[below, partner, l] = B[level, partner, l] - B[level, replaced, l]
-    for k in range(pieces):
-        for l in range(d):
-            linP[below, k, l] = linP[level, k, l]
-            linN[below, k, l] = linN[level, k, l]
-            PV[below, k, l] = PV[level, k, l]
-        PV[below, k, replaced] = scalars[level, 3 + d + k]
-    counts[below, 0] = _fold(
-        rising,
-        rising_weights,
-        counts[level, 0],
-        replaced,
-        TP[level],
-        midP[level],
-        indexP[level],
-        TP[below],
-        indexP[below],
-        linP[below],
-    )
-    counts[below, 1] = _fold(
-        falling,
-        falling_weights,
-        counts[level, 1],
-        replaced,
-        TN[level],
-        midN[level],
-        indexN[level],
-        TN[below],
-        indexN[below],
-        linN[below],
-    )
-    counts[below, 2] = -1
-    scalars[below, 0] = scalars[level, 0]
-    scalars[below, 1] = scalars[level, 1]
-
-
-@njit(cache=True, nogil=True)
-def _fold(hidden, weights, count, replaced, T, mid, index, below_T, below_index, linear):
-    """Copy the open units to the child; those of constant sign there go into `linear`."""
-    pieces, d = linear.shape
-    kept = 0
-    for i in range(count):
-        low = mid[i]
-        high = low
-        for a in range(d):
-            if a == replaced:
-                below_T[a, kept] = mid[i]
-            else:
-                t = T[a, i]
-                below_T[a, kept] = t
-                low = min(low, t)
-                high = max(high, t)
-        if low >= 0.0:
-            for k in range(pieces):
-                c = weights[k, index[i]]
-                for l in range(d):
-                    linear[k, l] += c * hidden[index[i], l]
-        elif high > 0.0:
-            below_index[kept] = index[i]
-            kept += 1
-    return kept

@@ -20,7 +20,8 @@ import numpy as np
 
 from slth.certify.ascent import evaluate, nearest_in_zonotope, polish
 from slth.certify.bound import UNIT, Bound
-from slth.certify.lifted import Dual, Region, excluded_signs, solve
+from slth.certify.dual_proof import excluded_signs
+from slth.certify.lifted import Dual, Iterate, Region, solve
 from slth.certify.objective import Objective
 from slth.limits import Deadline
 from slth.network import FloatArray
@@ -29,14 +30,34 @@ from slth.network import FloatArray
 _LEAST_WEIGHT = 1e-14
 
 
+# Multiplier of a newly fixed sign, in units of the unit's weight.
+_NEW_MULTIPLIER = 0.25
+# Doubles that the open nodes' starting points may take.
+_MEMORY_ENTRIES = 20_000_000
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """A centred iterate of a node's barrier method, by unit: rho [M] (0: not free),
+    multipliers [M], the concave units' numbers and policies, (eta, sigma, mu)."""
+
+    rho: FloatArray
+    multipliers: FloatArray
+    concave: np.ndarray
+    policies: FloatArray
+    scalars: FloatArray
+
+
 @dataclass(frozen=True)
 class _Node:
-    """signs: int8 [M] of the fixed units (0: free); share: lambda, known to lie in [low, high]."""
+    """signs: int8 [M] of the fixed units (0: free); share: lambda, known to lie in [low, high];
+    the parent's trace."""
 
     signs: np.ndarray
     share: float
     low: float
     high: float
+    trace: _Trace | None
 
 
 def maximize_over_signs(
@@ -56,7 +77,7 @@ def maximize_over_signs(
     search = _Search(objective, max(0.0, incumbent), root, rtol, floor)
     pieces = objective.linear.shape[0]
     start = _Node(
-        np.zeros(objective.hidden.shape[0], np.int8), 1.0 if pieces == 1 else 0.5, 0.0, 1.0
+        np.zeros(objective.hidden.shape[0], np.int8), 1.0 if pieces == 1 else 0.5, 0.0, 1.0, None
     )
     search.open(start, root)
     while search.heap and not deadline.expired:
@@ -120,7 +141,7 @@ class _Search:
         if not ((signs == 0) & self.convex).any():
             self.close_leaf(node, parent)
             return
-        relaxed, free = self.relax(linear, weights, signs, deadline)
+        relaxed, free, trace = self.relax(linear, weights, node, deadline)
         bound = min(parent, relaxed.bound)
         if bound > self.threshold:
             self.offer(relaxed.point, deadline)
@@ -131,7 +152,7 @@ class _Search:
         free = np.flatnonzero((signs == 0) & self.convex)
         low, high, share = self.next_share(node, relaxed)
         if free.size == 0:
-            self.open(_Node(signs, share, low, high), bound)
+            self.open(_Node(signs, share, low, high, trace), bound)
             return
         rows = self.objective.hidden[free]
         spread = np.sqrt(np.maximum(np.einsum("id,de,ie->i", rows, relaxed.moments, rows), 0.0))
@@ -140,7 +161,7 @@ class _Search:
         for sign in (1, -1):
             child = signs.copy()
             child[branch] = sign
-            self.open(_Node(child, share, low, high), bound)
+            self.open(_Node(child, share, low, high, trace), bound)
 
     def combined(self, share: float) -> tuple[FloatArray, FloatArray]:
         """Linear part and coefficients of lambda A_1 + (1 - lambda) A_2."""
@@ -153,15 +174,16 @@ class _Search:
         )
 
     def relax(
-        self, linear: FloatArray, weights: FloatArray, signs: np.ndarray, deadline: Deadline
-    ) -> tuple[Dual, np.ndarray]:
-        """The lifted dual of a node, and which units it holds free."""
+        self, linear: FloatArray, weights: FloatArray, node: _Node, deadline: Deadline
+    ) -> tuple[Dual, np.ndarray, _Trace | None]:
+        """The lifted dual of a node, which units it holds free, and where to start below it."""
         hidden = self.objective.hidden
+        signs = node.signs
         tiny = (weights > 0.0) & (weights <= _LEAST_WEIGHT) & (signs == 0)
         free = np.flatnonzero((signs == 0) & (weights > _LEAST_WEIGHT))
         on = (signs > 0) & (weights > 0.0)
-        down = weights < -_LEAST_WEIGHT
-        fixed = signs != 0
+        down = np.flatnonzero(weights < -_LEAST_WEIGHT)
+        fixed = np.flatnonzero(signs)
         region = Region(
             weights[free],
             hidden[free],
@@ -174,10 +196,23 @@ class _Search:
         # that of the combined coefficients is at most (M + 2 d + 16) u times a bound below 2.
         extra = 2.0 * float(weights[tiny] @ np.abs(hidden[tiny]).sum(axis=1))
         extra += 4.0 * (hidden.shape[0] + 2 * hidden.shape[1] + 16) * UNIT
-        dual = solve(region, self.threshold - extra, deadline)
-        return replace(
+        near = _near(node.trace, free, fixed, down, weights)
+        dual = solve(region, self.threshold - extra, deadline, near)
+        dual = replace(
             dual, bound=(dual.bound + extra) * (1.0 + 2.0**-50), charge=dual.charge + extra
-        ), free
+        )
+        trace = None
+        if len(self.heap) * (2 * hidden.shape[0] + dual.iterate.policies.size) < _MEMORY_ENTRIES:
+            trace = _Trace(
+                np.zeros(hidden.shape[0]),
+                np.zeros(hidden.shape[0]),
+                down,
+                dual.iterate.policies,
+                dual.iterate.scalars,
+            )
+            trace.rho[free] = dual.iterate.rho
+            trace.multipliers[fixed] = dual.iterate.multipliers
+        return dual, free, trace
 
     def fix(self, signs: np.ndarray, free: np.ndarray, dual: Dual) -> np.ndarray:
         """Fix the free units one of whose half spaces holds nothing above the threshold."""
@@ -221,3 +256,24 @@ class _Search:
         bound += 2.0 * float(weights[tiny] @ np.abs(objective.hidden[tiny]).sum(axis=1))
         bound += 4.0 * (objective.hidden.shape[0] + 2 * objective.hidden.shape[1] + 24) * UNIT
         self.proven = max(self.proven, min(parent, bound * (1.0 + 2.0**-40)))
+
+
+def _near(
+    trace: _Trace | None,
+    free: np.ndarray,
+    fixed: np.ndarray,
+    down: np.ndarray,
+    weights: FloatArray,
+) -> Iterate | None:
+    """The parent's centred iterate as a start for the child, where it has all the child needs."""
+    if trace is None or not trace.scalars[2] > 0.0 or not np.array_equal(trace.concave, down):
+        return None
+    rho = trace.rho[free]
+    if not (rho > 0.0).all():
+        return None
+    multipliers = trace.multipliers[fixed]
+    # A sign that is new here gets a share of its unit's weight.
+    multipliers = np.where(multipliers > 0.0, multipliers, _NEW_MULTIPLIER * np.abs(weights[fixed]))
+    if not (multipliers > 0.0).all():
+        return None
+    return Iterate(rho, trace.policies, multipliers, trace.scalars)
