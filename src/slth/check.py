@@ -19,16 +19,17 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from slth.exact import Form, Limit, aligned, form, integers, power, simplified
+from slth.exact import Form, Limit, aligned, form, integers, length, power, simplified
 from slth.network import ReLUNetwork
 from slth.proof import ONE, ErrorProof, RefutationProof
 from slth.ticket import Ticket
 
 # "optimal" is confirmed when the proven bound reaches the proven error up to this fraction of it.
 OPTIMAL_WITHIN = Fraction(1, 4000)
-# What the checker is willing to spend on one claim: about a minute and half a GiB.
+# What the checker is willing to spend on one claim, about a minute and half a GiB: operations on
+# integers, integers held (of 64 bits; longer ones count several times), units swept in the plane.
 _MOST_WORK = 200_000_000
-_MOST_WEIGHTS = 2_000_000
+_MOST_NUMBERS = 2_000_000
 _MOST_SWEPT = 200_000
 # More splits than any useful cone has; it keeps the integers of hostile proofs short.
 _MOST_SPLITS = 300
@@ -134,8 +135,14 @@ def _require_work(operations: int, allowed: int = _MOST_WORK) -> None:
 
 
 def _exact(network: ReLUNetwork) -> Form:
-    _require_work(network.hidden.size, _MOST_WEIGHTS)
+    words = length(network.hidden) + length(network.output)
+    _require_work(network.hidden.size * words, 2 * _MOST_NUMBERS)
     return form(network)
+
+
+def _integers(values: np.ndarray) -> tuple[np.ndarray, int]:
+    _require_work(values.size * length(values), _MOST_NUMBERS)
+    return integers(values)
 
 
 def _masked_and_target(ticket: Ticket) -> tuple[Form, Form]:
@@ -317,17 +324,19 @@ def _cones(net: Form, target: Form, ticket: Ticket, proof: ErrorProof) -> str:
     units = len(rows)
     if proof.tau.shape[1] != units or proof.slope.shape[1] != d:
         raise _Refused("the cone proof is not one for these networks")
+    if len(proof.split) < 2**d:
+        raise _Refused("the cone proof lacks nodes")
     if max(proof.tau.max(initial=0), proof.mix.max(initial=0)) > ONE:
         raise _Refused("the cone proof has a multiplier above 1")
-    _require_work(len(proof.split) * d * (2 * units + d))
-    slopes, low = integers(proof.slope)
+    _require_work(len(proof.split) * d * (2 * units + d + 10))
+    slopes, low = _integers(proof.slope)
     steep = Limit(ticket.error.upper, ticket.radius, low)
     # Both sides of a leaf's inequality, brought to one exponent.
     shift = low - net.exponent + 2 * (ONE.bit_length() - 1)
     left, right = 1 << max(-shift, 0), 1 << max(shift, 0)
     of_net = np.arange(units) < len(net.rows)
     signs = np.concatenate([net.sign, -target.sign])
-    nodes = iter(proof.split.tolist())
+    nodes = map(np.ndarray.tolist, proof.split)
     leaf = -1
     for outer, free, sign in _obligations(net, target):
         of_y = ~of_net if sign > 0 else of_net
@@ -390,8 +399,7 @@ def _bound(ticket: Ticket) -> str:
     if proof.points.shape[1] != ticket.net.d:
         raise _Refused("the refutation's points are not in the input space")
     _require_work(len(proof.points) * (len(net.rows) + len(target.rows)) * ticket.net.d)
-    points, _ = integers(proof.points)
-    weights, _ = integers(proof.weight)
+    points, _ = _integers(proof.points)
     values = np.array([target(x) for x in points], dtype=object)
     # Norms in units of 2^-64, rounded up.
     norms = np.array([isqrt((x @ x) << 128) + 1 for x in points], dtype=object)
@@ -401,36 +409,34 @@ def _bound(ticket: Ticket) -> str:
         below = np.unique(proof.point[proof.weight < 0])
         if not (values[below] * under >= over * norms[below]).all():
             raise _Refused("a ReLU readout is held up only where the target exceeds the bound")
-    if ticket.kind == "neuron":
-        gains = _neuron_gains(net, points, weights, proof)
-    else:
-        gains = _weight_gains(net, points, weights, proof)
-    for leaf, gain in enumerate(gains):
-        span = slice(proof.start[leaf], proof.start[leaf + 1])
-        at, weight = proof.point[span], weights[span]
+    gains = (_neuron_gains if ticket.kind == "neuron" else _weight_gains)(net, points, proof)
+    for leaf, (at, weight, gain) in enumerate(gains):
         mass = np.abs(weight) @ norms[at]
         if mass == 0 or (gain - weight @ values[at]) * under < over * mass:
             raise _Refused(f"leaf {leaf + 1} of the refutation does not reach the bound")
     return f"refutation with {proof.leaves} leaves"
 
 
-def _neuron_gains(
-    net: Form, points: np.ndarray, weights: np.ndarray, proof: RefutationProof
-) -> Iterator[Any]:
-    """At each leaf the least sum_p m_p G_S(x_p) over the sets S that obey its fixings."""
+# At each leaf: its points, integer multipliers m_p, and the least sum_p m_p G_S(x_p) of its masks.
+_Gains = Iterator[tuple[np.ndarray, np.ndarray, Any]]
+
+
+def _neuron_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gains:
+    """Units that a leaf does not fix are kept where that makes the sum smaller."""
     width = len(net.rows)
-    _require_work(len(weights) * width)
-    _require_work(len(points) * width, _MOST_WEIGHTS)
+    _require_work((len(proof.weight) + len(proof.unit)) * width)
+    _require_work(len(points) * width, _MOST_NUMBERS)
     table = np.maximum(points @ net.rows.T, 0) * net.sign
     stack, leaf = [np.zeros(width, dtype=np.int8)], 0
-    for code in proof.unit.tolist():
+    for code in map(int, proof.unit):
         if not stack:
             raise _Refused("the refutation has nodes to spare")
         fixed = stack.pop()
         if code == -1:
             span = slice(proof.start[leaf], proof.start[leaf + 1])
-            gains = weights[span] @ table[proof.point[span]]
-            yield gains[fixed > 0].sum() + np.minimum(gains[fixed == 0], 0).sum()
+            at, weight = proof.point[span], integers(proof.weight[span])[0]
+            gains = weight @ table[at]
+            yield at, weight, gains[fixed > 0].sum() + np.minimum(gains[fixed == 0], 0).sum()
             leaf += 1
             continue
         unit = code if code >= 0 else -2 - code
@@ -443,21 +449,19 @@ def _neuron_gains(
         raise _Refused("the refutation lacks nodes")
 
 
-def _weight_gains(
-    net: Form, points: np.ndarray, weights: np.ndarray, proof: RefutationProof
-) -> Iterator[Any]:
-    """The least sum_p m_p G(x_p) over all weight masks: unit by unit, each of its 2^d masks."""
+def _weight_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gains:
+    """Unit by unit, the smallest of its 2^d masks; without branches."""
     if len(proof.unit) != 1 or proof.leaves != 1:
         raise _NotCovered("solver-claimed: weight masks are refuted without branches only")
-    _require_work(len(net.rows) * len(weights) << len(net.linear))
-    chosen = points[proof.point]
+    _require_work(len(net.rows) * len(proof.weight) << len(net.linear))
+    chosen, weights = points[proof.point], _integers(proof.weight)[0]
     least = 0
     for row, sign in zip(net.rows, net.sign, strict=True):
         sums = np.zeros((1, len(chosen)), dtype=object)
         for weight, column in zip(row, chosen.T, strict=True):
             sums = np.concatenate([sums, sums + weight * column])
         least += (sign * (np.maximum(sums, 0) @ weights)).min()
-    yield least
+    yield proof.point, weights, least
 
 
 def _status(ticket: Ticket, found: dict[str, Claim]) -> str:

@@ -23,6 +23,13 @@ def integers(values: np.ndarray) -> tuple[np.ndarray, int]:
     return np.left_shift(whole, shifts), least
 
 
+def length(values: np.ndarray) -> int:
+    """About how many 64-bit words the integers of `values` take: 1, more for a wide range."""
+    exponents = np.frexp(values[values != 0.0])[1]
+    spread = int(exponents.max()) - int(exponents.min()) if exponents.size else 0
+    return 1 + spread // 64
+
+
 def power(exponent: int) -> Fraction:
     """2^exponent."""
     return Fraction(2) ** exponent
