@@ -9,7 +9,7 @@ docs/check.md ("Cones") states what a proof consists of and why it proves the bo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -19,6 +19,7 @@ from slth.errors import InvalidInput, require_positive, require_time_limit
 from slth.limits import Deadline
 from slth.network import FloatArray, ReLUNetwork
 from slth.proof import ONE, ErrorProof
+from slth.solution import Enclosure
 
 # The checker follows at most this many splits on one path.
 _MOST_SPLITS = 300
@@ -28,7 +29,17 @@ _SWEEPS = 3000
 _PASSES = 4
 _TRIALS = 24
 # Rounding of the float prover, relative to the sum of all |output| ||hidden||.
-_MARGIN = 1e-13
+_MARGIN = 3e-14
+
+
+def loosened(error: Enclosure, *, rtol: float = 1e-6, at_most: float = math.inf) -> Enclosure:
+    """The enclosure with its upper bound raised, if need be, to a relative gap of `rtol`.
+
+    A certified bound can be tighter than a proof in floats can follow; state this one instead.
+    at_most: an eps that the upper bound is not to be raised above.
+    """
+    upper = max(error.upper, min(error.lower * (1.0 + rtol), at_most))
+    return replace(error, upper=upper)
 
 
 def prove_error(
@@ -42,9 +53,9 @@ def prove_error(
 ) -> ErrorProof | None:
     """A proof that sup_{||x||_2 <= radius} |net(x) - target(x)| <= upper, or None.
 
-    None means that the bound is false, too tight (closer than about 1e-12 to the supremum, in
-    units of sum |output| ||hidden||), or that time or leaves ran out. Practical for d <= 6 and some
-    dozens of units.
+    None means that the bound is false, too tight (closer than about 1e-13 to the supremum, in
+    units of sum |output| ||hidden||; see `loosened`), or that time or leaves ran out. Practical for
+    d <= 6 and some dozens of units, and for fewer units up to d = 8.
 
     Args:
         net: the pruned network, `solution.pruned`.
