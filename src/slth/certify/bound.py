@@ -27,6 +27,7 @@ class Bound:
         upper: rigorous: s <= upper.
         nodes: nodes of the search.
         closed: upper <= max(floor, best known value * (1 + rtol)).
+        method: what proved the upper bound: "norm bound", "cones" or "signs".
     """
 
     lower: float
@@ -34,6 +35,7 @@ class Bound:
     upper: float
     nodes: int
     closed: bool
+    method: str
 
 
 def lipschitz(objective: Objective) -> float:

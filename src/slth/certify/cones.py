@@ -95,7 +95,7 @@ def maximize_over_cones(
     )
     lower = -math.inf if point is None else float(evaluate(objective, point[None])[0])
     top = max(incumbent, lower, 0.0)
-    return Bound(lower, point, upper, nodes, upper <= max(floor, top * (1.0 + rtol)))
+    return Bound(lower, point, upper, nodes, upper <= max(floor, top * (1.0 + rtol)), "cones")
 
 
 class _Search:
@@ -275,7 +275,8 @@ def _explore(
         nodes += 1
         error = errors[0] + errors[1] * level
         displaced = errors[2] * (depth + level)
-        cut = max(floor, best * (1.0 + max(rtol, 1e-12))) + 4.0 * (error + displaced)
+        # Nothing closer to the best value than the rounding terms can be proven.
+        cut = max(floor, best * (1.0 + max(rtol, 1e-12)), best + 4.0 * (error + displaced))
         total, value = bound_cone(
             rising_weights,
             falling,

@@ -47,7 +47,7 @@ def maximize(
     """
     scale = lipschitz(objective)
     if scale == 0.0:
-        return Bound(0.0, None, 0.0, 0, True)
+        return Bound(0.0, None, 0.0, 0, True, "norm bound")
     # Everything below works with a Lipschitz bound in [1, 2); powers of two are exact (what
     # underflows changes the objective by less than 1e-290).
     exponent = math.frexp(scale)[1] - 1
@@ -88,10 +88,10 @@ def _maximize_unit(
     threshold = max(floor, best * (1.0 + rtol))
     d = objective.hidden.shape[1]
     if root <= threshold or best > stop_above or deadline.expired:
-        return Bound(lower, x, root, 0, root <= threshold)
+        return Bound(lower, x, root, 0, root <= threshold, "norm bound")
     cones = d <= _CONES_UP_TO
     if not cones and step_cost(d, objective.hidden.shape[0]) > _DEAREST_STEP:
-        return Bound(lower, x, root, 0, False)
+        return Bound(lower, x, root, 0, False, "norm bound")
     engine = maximize_over_cones if cones else maximize_over_signs
     bound = engine(
         objective,
@@ -104,4 +104,4 @@ def _maximize_unit(
     )
     if bound.lower > lower:
         lower, x = bound.lower, bound.x
-    return Bound(lower, x, bound.upper, bound.nodes, bound.closed)
+    return replace(bound, lower=lower, x=x)

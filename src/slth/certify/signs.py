@@ -89,7 +89,7 @@ def maximize_over_signs(
     upper = max(search.proven, -search.heap[0][0] if search.heap else 0.0)
     upper = min(root, upper)
     lower = -math.inf if search.point is None else search.best
-    return Bound(lower, search.point, upper, search.nodes, upper <= search.threshold)
+    return Bound(lower, search.point, upper, search.nodes, upper <= search.threshold, "signs")
 
 
 class _Search:

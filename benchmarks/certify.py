@@ -1,0 +1,163 @@
+"""The certifier on Gaussian and on cancelling differences: time to 1 %, to 1e-6, or the gap left.
+
+`python -m benchmarks.certify [SECONDS]` (limit for each run, default 60). Two families, seed 0:
+
+- gauss: M - 1 Gaussian units and minus one unit neuron;
+- prune: M - 1 units chosen from 4 M by swaps so that their sum is near the neuron: what pruning
+  meets.
+
+The last columns compare: SCIP on a mixed-integer model (binaries for the convex units only), where
+the interpreter named by the environment variable PEER_PYTHON has pyscipopt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import slth
+from benchmarks.table import show
+from slth.network import FloatArray
+
+_CELLS = [
+    (width, d) for d in (3, 4, 5, 6, 8, 10, 16) for width in (10, 20, 50, 100)
+]  # one row each
+_PEER_CELLS = {(20, 8), (50, 8), (100, 5), (100, 8), (50, 16)}
+
+_SCIP = """
+import json, sys
+import numpy as np
+from pyscipopt import Model, quicksum
+data = np.load(sys.argv[1]); weights, hidden = data["weights"], data["hidden"]
+seconds = float(sys.argv[2]); best = bound = 0.0; spent = 0.0
+for sign in (1, -1):
+    model = Model(); model.hideOutput(); model.setParam("limits/time", max(0.1, seconds - spent))
+    model.setParam("limits/gap", 1e-6); model.setParam("parallel/maxnthreads", 1)
+    d = hidden.shape[1]
+    x = [model.addVar(lb=-1, ub=1) for _ in range(d)]
+    model.addCons(quicksum(v * v for v in x) <= 1)
+    terms = []
+    for c, w in zip(sign * weights, hidden):
+        size = float(np.linalg.norm(w)); t = quicksum(float(a) * v for a, v in zip(w, x))
+        y = model.addVar(lb=0, ub=size)
+        if c > 0:
+            on = model.addVar(vtype="B")
+            model.addCons(y <= t + size * (1 - on)); model.addCons(y <= size * on)
+        else:
+            model.addCons(y >= t)
+        terms.append(float(c) * y)
+    model.setObjective(quicksum(terms), "maximize"); model.optimize()
+    best = max(best, model.getPrimalbound()); bound = max(bound, model.getDualbound())
+    spent += model.getSolvingTime()
+print(json.dumps([spent, best, bound]))
+"""
+
+
+def gauss(width: int, d: int) -> tuple[FloatArray, FloatArray]:
+    """Weights [width] and units [width, d] of the Gaussian family."""
+    generator = np.random.default_rng([0, width, d])
+    weights = generator.standard_normal(width)
+    hidden = generator.standard_normal((width, d)) / np.sqrt(d)
+    weights[-1] = -1.0
+    hidden[-1] /= np.linalg.norm(hidden[-1])
+    return weights, hidden
+
+
+def prune(width: int, d: int) -> tuple[FloatArray, FloatArray]:
+    """The cancelling family: best swaps in mean square over 1,500 points of the sphere."""
+    generator = np.random.default_rng([1000, width, d])
+    pool = 4 * width
+    output = generator.standard_normal(pool) * 2 / np.sqrt(width)
+    hidden = generator.standard_normal((pool, d)) / np.sqrt(d)
+    target = generator.standard_normal(d)
+    target /= np.linalg.norm(target)
+    points = generator.standard_normal((1500, d))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    values = np.maximum(points @ hidden.T, 0.0) * output
+    kept = np.zeros(pool, dtype=bool)
+    kept[generator.choice(pool, width - 1, replace=False)] = True
+    residual = values[:, kept].sum(axis=1) - np.maximum(points @ target, 0.0)
+    gram = values.T @ values
+    for _ in range(200):
+        slope = values.T @ residual
+        inside, outside = np.flatnonzero(kept), np.flatnonzero(~kept)
+        change = (gram[inside, inside] - 2 * slope[inside])[:, None]
+        change = change + (gram[outside, outside] + 2 * slope[outside])[None, :]
+        change = change - 2 * gram[np.ix_(inside, outside)]
+        best = int(np.argmin(change))
+        if change.flat[best] >= -1e-12:
+            break
+        leaving, entering = inside[best // len(outside)], outside[best % len(outside)]
+        kept[leaving], kept[entering] = False, True
+        residual += values[:, entering] - values[:, leaving]
+    return np.append(output[kept], -1.0), np.vstack([hidden[kept], target])
+
+
+def run(
+    weights: FloatArray, hidden: FloatArray, rtol: float, seconds: float
+) -> tuple[float, slth.Enclosure]:
+    """Wall-clock seconds and enclosure of the sup of |sum weights relu|."""
+    net = slth.ReLUNetwork(hidden[:-1], weights[:-1])
+    target = slth.ReLUNetwork(hidden[-1:], -weights[-1:])
+    started = time.perf_counter()
+    enclosure = slth.certify(net, target, rtol=rtol, time_limit=seconds)
+    return time.perf_counter() - started, enclosure
+
+
+def _scip(weights: FloatArray, hidden: FloatArray, seconds: float) -> str:
+    interpreter = os.environ.get("PEER_PYTHON")
+    if interpreter is None:
+        return "-"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "instance.npz"
+        np.savez(path, weights=weights, hidden=hidden)
+        answer = subprocess.run(
+            [interpreter, "-c", _SCIP, str(path), str(seconds)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if answer.returncode != 0:
+        return "-"
+    spent, best, bound = json.loads(answer.stdout.splitlines()[-1])
+    return f"{spent:.2f} s, gap {bound / max(best, 1e-300) - 1:.1e}"
+
+
+def main(seconds: float = 60.0) -> None:
+    """Print one table a family."""
+    for d in (3, 8):
+        run(*gauss(10, d), 1e-6, seconds)
+    for family in (gauss, prune):
+        rows = []
+        for width, d in _CELLS:
+            weights, hidden = family(width, d)
+            coarse, first = run(weights, hidden, 1e-2, seconds)
+            fine, last = run(weights, hidden, 1e-6, seconds)
+            rows.append(
+                (
+                    d,
+                    width,
+                    coarse if first.status == "closed" else "-",
+                    fine if last.status == "closed" else "-",
+                    last.upper / last.lower - 1.0,
+                    str(last.status),
+                    last.method,
+                    _scip(weights, hidden, seconds) if (width, d) in _PEER_CELLS else "",
+                )
+            )
+        show(
+            f"{family.__name__}: seconds to 1 %, to 1e-6, gap within {seconds:g} s",
+            ("d", "M", "1 %", "1e-6", "gap", "status", "method", "SCIP"),
+            rows,
+        )
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0)
