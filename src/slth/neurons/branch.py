@@ -126,6 +126,7 @@ def search_tree(
                     pool.add(verdict.witness[None])
                 lowered = min(float(tree.levels[CUTOFF]), error * (1.0 - BELOW))
                 tree.levels[CUTOFF] = lowered
+                pool.lower_cutoff(lowered)
             pool.add(places[:12])
             # The same mask again: its points are known and do not settle it.
             tree.counts[GIVE_UP] = int(keep.tobytes() == last)

@@ -6,18 +6,22 @@ import numpy as np
 
 from slth.network import FloatArray
 from slth.neurons.branch import BELOW, Verdict, search_tree
+from slth.neurons.circle_refute import circle_bound, refute_on_circle
 from slth.neurons.circle_search import search_circle
 from slth.neurons.cluster import search_clusters
 from slth.neurons.local import Candidate, anneal
 from slth.neurons.problem import Problem
 from slth.neurons.race import Race
 from slth.neurons.relaxation import WIDEST, Relaxation, relax
+from slth.neurons.sphere import cap_points
 from slth.neurons.wedge import refute_on_wedges, wedge_bound
 from slth.neurons.witness import witness_bound
 
 # Cutoffs of successive trees, as fractions of the way from the proven bound to the ticket: each
-# finished one is a proven bound, and costs little beside the next.
-_RUNGS = (0.6, 0.85, 1.0)
+# finished one is a proven bound, and costs little beside the next. The last is climbed again when
+# certifying its best ticket more sharply has raised that ticket's own lower bound.
+_RUNGS = (0.6, 0.85, 1.0, 1.0, 1.0)
+_WALKABLE = 80
 # Past a proven decision threshold, so that rounding to the radius leaves it proven.
 _BEYOND = 1.0 + 1e-9
 
@@ -84,6 +88,18 @@ def _search_circle(race: Race, seed: int, share: float) -> None:
     race.offer(Candidate(keep, error), "circle walks")
 
 
+def _prove_on_circle(race: Race) -> None:
+    """Walk every path round the circle: decides most widths up to about 60."""
+    net, w = race.problem.net, race.problem.target.hidden[0]
+    deadline = race.deadline.within(0.4 * race.deadline.remaining)
+    eps = race.unit_eps
+    if eps is None:
+        bound = circle_bound(net.hidden, net.output, w, race.bound, race.upper, deadline)
+        race.prove(bound, "circle walks")
+    elif refute_on_circle(net.hidden, net.output, w, eps * _BEYOND, deadline):
+        race.prove(eps * _BEYOND, "circle walks")
+
+
 def _goal(race: Race) -> float:
     return 0.0 if race.unit_eps is None else 0.999 * race.unit_eps
 
@@ -105,10 +121,13 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
     found, points = anneal(problem, rng, share, moves=moves, runs=runs, goal=_goal(race))
     race.offer(found, "annealing")
     if _in_plane(problem) and not race.finished:
-        # Wider than this the tree rarely closes: the walks find more in the same time.
-        share = 0.05 if problem.width <= 100 else 0.5
-        _search_circle(race, int(rng.integers(2**31)), share)
+        # Wider than this neither the walks nor the tree close: search in the time they would take.
+        walkable = problem.width <= _WALKABLE
+        _search_circle(race, int(rng.integers(2**31)), 0.05 if walkable else 0.5)
+        if walkable and not race.finished:
+            _prove_on_circle(race)
     for rung in _RUNGS if race.unit_eps is None else (1.0,):
+        race.sharpen(share=0.2)
         if race.finished:
             return
         cutoff = race.lower * (1.0 - BELOW)
@@ -116,6 +135,8 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
             cutoff = race.unit_eps * _BEYOND
         cutoff = race.bound + rung * (cutoff - race.bound)
         share = deadline.within(0.2 * deadline.remaining)
+        if not problem.linear:
+            points = np.concatenate([points, cap_points(problem, cutoff, rng, share)])
         root = relax(problem, rng, share, cutoff=cutoff, points=points)
         race.prove(root.bound, "linear relaxation")
         points = _merged(points, root)

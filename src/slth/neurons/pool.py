@@ -61,20 +61,29 @@ class PointPool:
         if count == 0:
             return np.zeros(0, np.int64)
         f = self._problem.target_values(points)
-        error = self._problem.target_error * self._problem.target_mass
         where = slice(first, first + count)
         rows = slice(2 * first, 2 * (first + count))
         self._points[where] = points
         self.arrays.phi[:, where] = self._problem.features(points).T
         self.arrays.f[where] = f
         self.arrays.floor[rows] = np.stack([-f, f], axis=1).ravel()
-        below = np.ones(count, np.bool_)
-        if not self._problem.linear:
-            below = f - 2.0 * error >= self._cutoff
-        self.arrays.holds[rows] = np.stack([np.ones(count, np.bool_), below], axis=1).ravel()
+        self.arrays.holds[rows] = self._holding(f)
         self.arrays.size[0] += count
         numbers = np.arange(2 * first, 2 * (first + count))
         return numbers[self.arrays.holds[rows]]
+
+    def lower_cutoff(self, cutoff: float) -> None:
+        """Speak only of masks of error below a smaller cutoff: more lower rows hold for them."""
+        self._cutoff = min(self._cutoff, cutoff)
+        self.arrays.holds[: 2 * self.size] = self._holding(self.arrays.f[: self.size])
+
+    def _holding(self, f: FloatArray) -> np.ndarray:
+        """Whether the two rows of each point hold: bool [2 P]."""
+        holds = np.ones((f.shape[0], 2), np.bool_)
+        if not self._problem.linear:
+            error = self._problem.target_error * self._problem.target_mass
+            holds[:, 1] = f - 2.0 * error >= self._cutoff
+        return holds.ravel()
 
     def violated(self, numbers: np.ndarray, weights: FloatArray, value: float) -> np.ndarray:
         """Those row numbers whose row `weights` exceeds `value` in."""

@@ -99,12 +99,13 @@ class Race:
             self._say(searcher)
         return error
 
-    def sharpen(self) -> None:
-        """Certify the best ticket again, with what time is left, if its enclosure is loose."""
+    def sharpen(self, share: float = 1.0) -> None:
+        """Certify the best ticket again, in a share of the time left, if its enclosure is loose."""
         error = self._error
         if error is None or self.decided or error.gap <= _CERTIFY_RTOL * error.upper:
             return
-        again = self._certified(self._keep, math.inf, _CERTIFY_RTOL)
+        seconds = share * self.deadline.remaining
+        again = self._certified(self._keep, seconds, _CERTIFY_RTOL)
         if again.upper < error.upper:
             self._error = again
             self._say("certify")

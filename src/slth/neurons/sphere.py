@@ -97,6 +97,27 @@ def peaks(
     return into_ball(everywhere[order]), np.maximum(heights[order], 0.0)
 
 
+def cap_points(
+    problem: Problem, level: float, rng: np.random.Generator, deadline: Deadline, count: int = 400
+) -> FloatArray:
+    """Points of the sphere about the target's highest peak, most of them with f >= level.
+
+    With the relu readout only they can say that a mask is too small (`dual.py`). Returns float64
+    [P, d] in the ball, P <= count + 1.
+    """
+    points, heights = peaks(problem, np.zeros(problem.width), rng, deadline, count=1)
+    if points.shape[0] == 0 or not heights[0] > 0.0 or problem.d == 1:
+        return points
+    top = points[0] / np.linalg.norm(points[0])
+    away = rng.standard_normal((count, problem.d))
+    away -= (away @ top)[:, None] * top
+    away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)
+    # On the peak of one unit f falls as the cosine.
+    widest = np.arccos(min(1.0, max(0.0, level / heights[0])))
+    angles = widest * rng.random((count, 1)) ** (1.0 / (problem.d - 1))
+    return np.concatenate([points, into_ball(np.cos(angles) * top + np.sin(angles) * away)])
+
+
 def spread(points: FloatArray, count: int, cosine: float) -> np.ndarray:
     """Indices of the first `count` points whose cosine with every one taken is below `cosine`."""
     chosen: list[int] = []
