@@ -3,14 +3,20 @@
 import dataclasses
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
-from slth.lab.rows import GapRun, Series
-from slth.network import ReLUNetwork, neuron, random_network
+from slth import theory
+from slth.errors import InvalidInput
+from slth.lab.rows import GapRun
+from slth.network import Mask, ReLUNetwork, neuron, random_network
+from slth.report import figures
 from slth.report.along import interval
-from slth.report.broken_bins_figure import bin_edges, broken_bins_panel, broken_by_step
+from slth.report.bin_history import bin_history, lay_bins
 from slth.report.pruning_figure import best_subset
 from slth.report.shown_ticket import RADIUS, ShownTicket, choose_ticket
+from slth.report.state_lines_figure import state_lines_panel
+from slth.report.steps_figure import sentence, steps_panel
 from slth.theory.broken import affine_fit
 from tests.report.synthetic import run_with_ticket, synthetic_run
 
@@ -26,28 +32,32 @@ def test_best_subset_finds_the_planted_one():
 
 
 def _ticket(target: list[float], hidden: np.ndarray, output: np.ndarray, eps: float) -> ShownTicket:
-    row = dataclasses.replace(
-        synthetic_run().rows[0], eps=eps, kept_units=tuple(range(len(output)))
-    )
-    return ShownTicket(row, neuron(target, normalize=True), ReLUNetwork(hidden, output))
+    net, wanted = ReLUNetwork(hidden, output), neuron(target, normalize=True)
+    return ShownTicket(0, eps, net, tuple(range(len(output))), wanted)
+
+
+def broken_by_step(ticket: ShownTicket, family: int) -> list[int]:
+    return bin_history(ticket.pruned, ticket.target, family, ticket.eps).counts.tolist()
 
 
 @pytest.mark.parametrize("angle", np.linspace(0.05, np.pi, 12))
 @pytest.mark.parametrize("eps", [0.2, 0.02])
 def test_bins_tile_the_interval_around_the_kink(angle, eps):
     direction = [float(np.cos(angle)), float(np.sin(angle))]
-    ticket = _ticket(direction, np.zeros((0, 2)), np.zeros(0), eps)
-    edges, half = bin_edges(ticket, 0), interval(RADIUS)
-    assert edges[0] == -half
-    assert edges[-1] == half
-    widths = np.diff(edges)
-    assert (widths > 0).all()
-    assert widths[1:-1] == pytest.approx(np.full(max(0, len(widths) - 2), widths.max()))
+    bins, half = lay_bins(neuron(direction, normalize=True), 0, eps), interval(RADIUS)
+    edges = bins.edges
+    assert edges[0] >= -half - 1e-12
+    assert edges[-1] <= half + 1e-12
+    assert edges[0] + half < bins.length
+    assert half - edges[-1] < bins.length
     kink = -direction[1] / direction[0]
-    if abs(kink) < half and len(widths) > 2:
-        inside = np.searchsorted(edges, kink) - 1
-        if 0 < inside < len(widths) - 1:
-            assert (edges[inside] + edges[inside + 1]) / 2 == pytest.approx(kink, abs=1e-9)
+    if abs(kink) < half:
+        middle = np.abs(edges[:-1] + bins.length / 2 - kink).min()
+        # In the middle of a bin, unless it is within half a bin of the interval's end.
+        if half - abs(kink) > bins.length / 2 + 1e-9:
+            assert middle == pytest.approx(0, abs=1e-9)
+        else:
+            assert middle <= bins.length / 2 + 1e-9
 
 
 def test_the_kink_alone_breaks_one_bin_and_its_copy_mends_it():
@@ -77,11 +87,11 @@ def test_a_kink_a_quarter_inside_its_bin_is_worth_three_thirty_seconds():
 def test_a_ticket_within_eps_ends_with_no_broken_bin(readout, draw):
     ticket = choose_ticket(run_with_ticket(readout, draw))
     assert ticket is not None
-    assert ticket.row.draw == draw
+    assert ticket.draw == draw
     states = broken_by_step(ticket, 0)
-    assert len(states) == len(ticket.row.kept_units) + 1
+    assert len(states) == len(ticket.units) + 1
     assert states[-1] == 0
-    assert "every line ends at 0" in broken_bins_panel(ticket).caption
+    assert "every line of the ticket ends at 0" in state_lines_panel(ticket).caption
 
 
 def test_a_failed_ticket_is_not_said_to_end_at_0():
@@ -90,16 +100,17 @@ def test_a_failed_ticket_is_not_said_to_end_at_0():
     ticket = choose_ticket(dataclasses.replace(run, rows=(poor,)))
     assert ticket is not None
     assert broken_by_step(ticket, 0) == [1]
-    assert "a line does not end at 0" in broken_bins_panel(ticket).caption
+    assert "a line of the ticket does not end at 0" in state_lines_panel(ticket).caption
 
 
 def test_chosen_ticket_is_the_run_s_own_network():
     run = synthetic_run(d=5, draws=2)
     ticket = choose_ticket(run)
     assert ticket is not None
-    assert ticket.row.eps == min(run.plan.eps)
-    assert ticket.row.series == Series("neurons", "linear")
-    net = random_network(5, ticket.row.found or 0, run.plan.seed + ticket.row.draw)
+    assert ticket.eps == min(run.plan.eps)
+    assert ticket.units == (0, 2, 5)
+    net = random_network(5, ticket.net.width, run.plan.seed + ticket.draw)
+    assert ticket.net == net
     np.testing.assert_array_equal(ticket.pruned.hidden, net.hidden[[0, 2, 5]])
     np.testing.assert_array_equal(ticket.pruned.output, net.output[[0, 2, 5]])
 
@@ -107,3 +118,107 @@ def test_chosen_ticket_is_the_run_s_own_network():
 def test_no_ticket_without_a_family_or_a_find():
     assert choose_ticket(synthetic_run(d=1)) is None
     assert choose_ticket(GapRun(synthetic_run().plan, (), False, 0.0)) is None
+
+
+@pytest.mark.parametrize(("d", "eps"), [(2, 0.01), (4, 0.02), (5, 0.05)])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_history_is_the_pruning_process_and_the_chain_stays_below(d, eps, seed):
+    net = random_network(d, 60, seed)
+    target = neuron(np.random.default_rng(seed).standard_normal(d), normalize=True)
+    for family in range(d // 2):
+        run = bin_history(net, target, family, eps)
+        path = theory.pruning_process(
+            net.hidden,
+            net.output,
+            target.hidden[0],
+            family=family,
+            bins=run.bins,
+            tolerance=run.tolerance,
+            keep_states=True,
+        )
+        np.testing.assert_array_equal(run.broken, path.state)
+        np.testing.assert_array_equal(run.hit, path.bin_of)
+        if run.processes is not None:
+            cap = run.processes.chain_law.cap
+            np.testing.assert_array_equal(run.processes.capped, theory.capped_process(path, cap))
+            assert (run.processes.chain <= np.minimum(run.counts, cap)).all()
+
+
+def test_only_the_bin_a_unit_bends_in_changes_and_the_sentence_says_how():
+    run = run_with_ticket()
+    ticket = choose_ticket(run)
+    assert ticket is not None
+    history = bin_history(ticket.pruned, ticket.target, 0, ticket.eps)
+    for step in range(1, len(ticket.units) + 1):
+        changed = np.flatnonzero(history.broken[step] != history.broken[step - 1])
+        assert set(changed) <= {history.hit[step - 1]}
+        said = sentence(history, ticket, step)
+        assert f"Unit {ticket.units[step - 1]} bends" in said
+        move = int(history.counts[step] - history.counts[step - 1])
+        assert ("breaks it" in said, "mends it" in said) == (move > 0, move < 0)
+        assert f"{history.counts[step]} of" in said
+
+
+@pytest.mark.parametrize("readout", ["linear", "relu"])
+def test_steps_hold_every_state_and_start_at_the_last(readout):
+    ticket = choose_ticket(run_with_ticket(readout))
+    assert ticket is not None
+    panel = steps_panel(ticket)
+    slider = panel.figure.to_plotly_json()["layout"]["sliders"][0]
+    units = len(ticket.units)
+    assert slider["active"] == units
+    assert len(slider["steps"]) == len(panel.table.rows) == units + 1
+    history = bin_history(ticket.pruned, ticket.target, 0, ticket.eps)
+    for step, entry in enumerate(slider["steps"]):
+        background, broken, unbroken = entry["args"][0]["y"][2:5]
+        assert [b == 1.0 for b in background] == history.broken[step].tolist()
+        assert [b is not None for b in broken] == history.broken[step].tolist()
+        assert [b is None for b in unbroken] == history.broken[step].tolist()
+
+
+def test_public_figures_are_figures_with_real_colours():
+    net, target = random_network(4, 50, 1), neuron([0.5, 0.5, 0.5, 0.5])
+    mask = Mask.of_units(np.arange(50) % 7 == 0, 4)
+    drawn = [
+        figures.pruned_network(net, target, mask),
+        figures.state_lines(net, target, mask, 0.01),
+        figures.breakpoint_alignment(net, target, mask, 0.01),
+        figures.pruning_steps(net, target, mask, 0.01, family=1),
+        figures.gap(synthetic_run()),
+    ]
+    for figure in drawn:
+        assert isinstance(figure, go.Figure)
+        assert "var(" not in str(figure.to_json())
+    assert len(drawn[3].to_plotly_json()["layout"]["sliders"][0]["steps"]) == mask.kept_units + 1
+    lines = {trace["name"] for trace in drawn[1].to_plotly_json()["data"]}
+    assert {"family 1", "family 2", "chain, family 2", "capped process, family 1"} <= lines
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"eps": 0.0}, "eps"),
+        ({"target": neuron([1.0, 0.0])}, "one neuron"),
+        ({"target": random_network(4, 3, 0)}, "one neuron"),
+        ({"mask": Mask.of_units(np.ones(3, dtype=bool), 4)}, "mask incompatible"),
+        ({"mask": Mask(np.eye(50, 4, dtype=bool), np.ones(50, dtype=bool))}, "whole units"),
+        ({"family": 2}, "family"),
+    ],
+)
+def test_figures_refuse_what_they_cannot_draw(change, words):
+    asked = {
+        "net": random_network(4, 50, 1),
+        "target": neuron([1.0, 0.0, 0.0, 0.0]),
+        "mask": Mask.of_units(np.ones(50, dtype=bool), 4),
+        "eps": 0.1,
+    }
+    with pytest.raises(InvalidInput, match=words):
+        figures.pruning_steps(**(asked | change))
+
+
+def test_alignment_of_an_empty_mask_is_refused():
+    net = random_network(2, 5, 0)
+    with pytest.raises(InvalidInput, match="keeps no unit"):
+        figures.breakpoint_alignment(
+            net, neuron([1.0, 0.0]), Mask.of_units(np.zeros(5, dtype=bool), 2), 0.1
+        )

@@ -21,7 +21,9 @@ import pytest
 from slth.lab.laws import summarize
 from slth.lab.rows import GapRun, Series
 from slth.report import write_page
+from slth.report.bin_history import bin_history
 from slth.report.page import rows_table
+from slth.report.shown_ticket import choose_ticket
 from tests.report.synthetic import EPS, run_with_ticket, synthetic_run
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -35,7 +37,7 @@ _QUIET = [
     "--no-first-run",
 ]
 _FOUND = "#gap .tracefound-neurons-linear path.js-line"
-_FIGURES = ("gap", "bits", "pruning", "alignment", "broken-bins")
+_FIGURES = ("gap", "bits", "pruning", "alignment", "broken-bins", "steps")
 
 
 def _missing(reason: str) -> None:
@@ -277,6 +279,58 @@ def test_state_line_ends_at_0_and_residual_stays_in_the_tube(browser, tmp_path):
         units = [row for row in rows if row["unit"] != "target f"]
         assert sorted(int(row["unit"]) for row in units) == list(kept)
         assert sum(row["inside I_R"] == "yes" for row in units) == inside > 0
+        assert view.complaints == []
+    finally:
+        view.close()
+
+
+def test_the_slider_steps_through_the_units_of_the_ticket(browser, tmp_path):
+    run = run_with_ticket()
+    ticket = choose_ticket(run)
+    assert ticket is not None
+    units = len(ticket.units)
+    counts = bin_history(ticket.pruned, ticket.target, 0, ticket.eps).counts
+    write_page(run, tmp_path / "ticket.html")
+    view = View(browser, tmp_path / "ticket.html")
+    try:
+        slider = view.page.get_by_role("slider", name="units selected")
+        assert slider.count() == 1
+        assert slider.get_attribute("max") == str(units)
+        assert slider.input_value() == str(units)
+        said = view.page.locator("#steps output")
+        assert said.inner_text().startswith(f"{units} of {units}.")
+        assert view.page.locator("#steps .slider-container").count() == 0
+        last = view.path("steps", "steps-residual")
+        # The keyboard reaches every step; the drawing, the words and the table agree.
+        slider.focus()
+        view.page.keyboard.press("Home")
+        assert said.inner_text().startswith(f"0 of {units}. No unit yet")
+        assert slider.get_attribute("aria-valuetext") == said.inner_text()
+        rows = _data(view, "#steps a.data")
+        assert len(rows) == units + 1
+        for step in range(units + 1):
+            assert said.inner_text().startswith(f"{step} of {units}.")
+            assert f" {counts[step]} of " in said.inner_text()
+            assert int(rows[step]["broken bins"]) == counts[step]
+            bars = view.page.locator("#steps .subplot.xy3 .bars .point path")
+            drawn = [bars.nth(k).bounding_box() for k in range(bars.count())]
+            assert sum(box is not None and box["height"] > 2 for box in drawn) == counts[step]
+            view.page.keyboard.press("ArrowRight")
+        np.testing.assert_allclose(view.path("steps", "steps-residual"), last, atol=0.01)
+        # A redraw keeps the step; paper shows the last one.
+        view.page.keyboard.press("Home")
+        first = view.path("steps", "steps-residual")
+        view.page.evaluate(
+            """() => addEventListener("beforeprint", () => {
+                 const name = "#steps .tracesteps-residual path.js-line";
+                 window.printed = document.querySelector(name).getAttribute("d");
+               })"""
+        )
+        assert len(view.page.pdf()) > 10_000
+        printed = re.findall(r"-?\d+(?:\.\d+)?", view.page.evaluate("window.printed"))
+        heights = np.array(printed, dtype=float)[1::2]
+        assert len(heights) == len(last)
+        np.testing.assert_allclose(view.path("steps", "steps-residual"), first, atol=0.01)
         assert view.complaints == []
     finally:
         view.close()

@@ -19,7 +19,7 @@ _FAMILY = "<i>x</i><sub>1</sub>(<i>t</i>) = <i>t e</i><sub>1</sub> + <i>e</i><su
 def alignment_panel(ticket: ShownTicket) -> Panel:
     """Functions, slope jumps and residual of the ticket along x_1(t) = t e_1 + e_2."""
     half = interval(RADIUS)
-    eps, pruned, target = ticket.row.eps, ticket.pruned, ticket.target
+    eps, pruned, target = ticket.eps, ticket.pruned, ticket.target
     wanted, got = restricted(target, 0, half), restricted(pruned, 0, half)
     residual = got.minus(wanted)
     kinks, jumps = _kinks(pruned)
@@ -63,7 +63,7 @@ def alignment_panel(ticket: ShownTicket) -> Panel:
         name="kept units",
         x=kinks[inside],
         y=jumps[inside],
-        customdata=np.array(ticket.row.kept_units)[inside],
+        customdata=np.array(ticket.units)[inside],
         mode="markers",
         marker={"color": "var(--neurons)", "size": 7, "symbol": "circle"},
         hovertemplate="unit %{customdata}: t = %{x:.4g}, jump %{y:.4g}<extra></extra>",
@@ -126,8 +126,8 @@ def alignment_panel(ticket: ShownTicket) -> Panel:
             "that the certificate promises."
         ),
         caption=(
-            f"Draw {ticket.row.draw}, <i>ε</i> = {eps_text(eps)}: the neuron ticket found in "
-            f"{ticket.row.found:,} units, {pruned.width} kept, along {_FAMILY} in the ball of "
+            f"Draw {ticket.draw}, <i>ε</i> = {eps_text(eps)}: the neuron ticket found in "
+            f"{ticket.net.width:,} units, {pruned.width} kept, along {_FAMILY} in the ball of "
             f"radius <i>R</i> = {RADIUS:g}. {where}; the nearest kept unit bends {number(nearest)} "
             "from it. "
             f"{int(inside.sum())} kept units bend inside{beyond}: their slope jumps "
@@ -144,7 +144,7 @@ def alignment_panel(ticket: ShownTicket) -> Panel:
                 *(
                     (unit, t, jump, _value(residual, t, half), _yes(abs(t) < half))
                     for unit, t, jump in sorted(
-                        zip(ticket.row.kept_units, kinks.tolist(), jumps.tolist(), strict=True),
+                        zip(ticket.units, kinks.tolist(), jumps.tolist(), strict=True),
                         key=lambda item: item[1],
                     )
                 ),

@@ -121,6 +121,16 @@ def area_swatch(mark: Mark) -> str:
     )
 
 
+def bin_swatch(*, broken: bool) -> str:
+    """A bin: hatched if broken. Inline SVG."""
+    name = "broken" if broken else "neurons"
+    colour, soft = f"var(--{name})", f"var(--{name}-soft)"
+    strokes = f'<path d="M8 13L19 2M16 13L27 2" stroke="{colour}" fill="none"/>' if broken else ""
+    return _svg(
+        f'<rect x="8" y="2" width="18" height="11" fill="{soft}" stroke="{colour}"/>{strokes}'
+    )
+
+
 def _svg(inner: str) -> str:
     size = 'viewBox="0 0 34 14" width="34" height="14"'
     return f'<svg class="swatch" {size} aria-hidden="true">{inner}</svg>'

@@ -15,11 +15,12 @@ from slth.lab.laws import Law, Summary, fit, summarize
 from slth.lab.rows import GapRun, Series
 from slth.report.alignment_figure import alignment_panel
 from slth.report.bits_figure import bits_panel
-from slth.report.broken_bins_figure import broken_bins_panel
 from slth.report.gap_figure import gap_panel
 from slth.report.panel import Table
 from slth.report.pruning_figure import pruning_panel
 from slth.report.shown_ticket import choose_ticket
+from slth.report.state_lines_figure import state_lines_panel
+from slth.report.steps_figure import steps_panel
 from slth.report.style import SCRIPT, STYLE
 from slth.report.wording import eps_text, law_html, plural, range_text, width_text
 
@@ -203,7 +204,8 @@ def _inside(run: GapRun) -> str:
     ticket = choose_ticket(run)
     parts = [pruning_panel(run).to_html()]
     if ticket is not None:
-        parts += [alignment_panel(ticket).to_html(), broken_bins_panel(ticket).to_html()]
+        panels = (alignment_panel(ticket), state_lines_panel(ticket), steps_panel(ticket))
+        parts += [panel.to_html() for panel in panels]
     elif run.plan.d == 1:
         parts.append(
             "<p>In <i>d</i> = 1 there is no input family: removing a unit is removing its weight, "

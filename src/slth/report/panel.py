@@ -108,6 +108,7 @@ class Panel:
 {self.diagram}
 <div class="plot" role="img" aria-label="{label}" data-name="{self.name}"
  style="height:{self.height}px"></div>
+{_stepper(self.name, self.figure)}
 <script type="application/json" id="{self.name}-spec">{_spec(self.figure)}</script>
 <ul class="legend">{items}</ul>
 <figcaption>{self.caption}</figcaption>
@@ -115,6 +116,20 @@ class Panel:
 <details><summary>table of the numbers drawn</summary>
 {self.table.to_html(f"Numbers of {self.name}")}</details></div>
 </figure>"""
+
+
+def _stepper(name: str, figure: Figure) -> str:
+    """A native slider in place of the figure's own, which keyboards and screen readers cannot
+    use; the page's script wires it. Empty for a figure without a slider."""
+    sliders = figure.to_plotly_json()["layout"].get("sliders")
+    if not sliders:
+        return ""
+    now, last = sliders[0]["active"], len(sliders[0]["steps"]) - 1
+    text = escape(sliders[0]["steps"][now]["value"], quote=True)
+    return f"""<div class="stepper"><label for="{name}-slider">units selected <i>s</i></label>
+<input type="range" id="{name}-slider" min="0" max="{last}" step="1" value="{now}"
+ aria-valuetext="{now} of {last}. {text}">
+<output for="{name}-slider"><b>{now} of {last}.</b> {text}</output></div>"""
 
 
 def _spec(figure: Figure) -> str:

@@ -33,21 +33,6 @@ def pruning_panel(run: GapRun) -> Panel:
     pruned = net.masked(Mask.of_units(keep, plan.d))(points)
     error, before = float(np.abs(pruned - wanted).max()), float(np.abs(whole - wanted).max())
     names = ", ".join(str(unit + 1) for unit in np.flatnonzero(keep))
-    figure = go.Figure(layout=_layout(plan.d))
-    for uid, values, name, mark, width in (
-        ("random-network", whole, "g", MARKS["network"], 2.0),
-        ("target", wanted, "f", MARKS["target"], 2.0),
-        ("pruned-network", pruned, "g_S", MARKS["neurons"], 2.5),
-    ):
-        figure.add_scatter(
-            uid=uid,
-            name=name,
-            x=place,
-            y=values,
-            mode="lines",
-            line={"color": mark.colour, "width": width, "dash": _DASH[uid]},
-            hovertemplate=f"{name}: %{{y:.3f}}<extra></extra>",
-        )
     full = np.ones(_UNITS, dtype=bool)
     along = {1: "the interval", 2: "the circle"}.get(
         plan.d, "a great circle through <i>w</i>* (unit sphere)"
@@ -92,7 +77,7 @@ def pruning_panel(run: GapRun) -> Panel:
             f"{number(before)}). An illustration: sampled at {_SAMPLES} points, not certified."
         ),
         height=_HEIGHT,
-        figure=figure,
+        figure=functions_figure(net, target, Mask.of_units(keep, plan.d)),
         table=Table.of(
             ("angle from w* (degrees)" if plan.d > 1 else "x / w*", "f", "g (N = 5)", "g_S"),
             np.stack([place, wanted, whole, pruned], axis=1)[::8].tolist(),
@@ -104,6 +89,27 @@ def pruning_panel(run: GapRun) -> Panel:
         ),
         diagram=f'<div class="networks">{"".join(diagrams)}</div>',
     )
+
+
+def functions_figure(net: ReLUNetwork, target: ReLUNetwork, mask: Mask) -> go.Figure:
+    """Target, network and pruned network along a great circle through w*."""
+    place, points = _path(target)
+    figure = go.Figure(layout=_layout(net.d))
+    for uid, values, name, mark, width in (
+        ("random-network", net(points), "g", MARKS["network"], 2.0),
+        ("target", target(points), "f", MARKS["target"], 2.0),
+        ("pruned-network", net.masked(mask)(points), "g_S", MARKS["neurons"], 2.5),
+    ):
+        figure.add_scatter(
+            uid=uid,
+            name=name,
+            x=place,
+            y=values,
+            mode="lines",
+            line={"color": mark.colour, "width": width, "dash": _DASH[uid]},
+            hovertemplate=f"{name}: %{{y:.3f}}<extra></extra>",
+        )
+    return figure
 
 
 _DASH = {"random-network": "dot", "target": "solid", "pruned-network": "dash"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from slth.lab.rows import GapRun, Series, WidthRow
+from slth.lab.rows import GapRun, Series
 from slth.lab.trial import target_of
 from slth.network import ReLUNetwork, random_network
 from slth.report.along import interval
@@ -17,11 +18,27 @@ RADIUS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class ShownTicket:
-    """A found neuron ticket with its target: `pruned` holds the kept units only, in their order."""
+    """A neuron ticket with its target.
 
-    row: WidthRow
+    Attributes:
+        draw: which draw of the run it was found in.
+        eps: the error it was asked for, per unit of radius.
+        net: the network it was found in.
+        units: indices of the kept units there, ascending.
+        target: the neuron to approximate.
+    """
+
+    draw: int
+    eps: float
+    net: ReLUNetwork
+    units: tuple[int, ...]
     target: ReLUNetwork
-    pruned: ReLUNetwork
+
+    @cached_property
+    def pruned(self) -> ReLUNetwork:
+        """The kept units only, in their order."""
+        kept = np.array(self.units, dtype=np.int64)
+        return ReLUNetwork(self.net.hidden[kept], self.net.output[kept], self.net.readout)
 
 
 def choose_ticket(run: GapRun) -> ShownTicket | None:
@@ -38,9 +55,7 @@ def choose_ticket(run: GapRun) -> ShownTicket | None:
     assert row.found is not None
     plan = run.plan
     net = random_network(plan.d, row.found, plan.seed + row.draw, plan.readout)
-    kept = np.array(row.kept_units, dtype=np.int64)
-    pruned = ReLUNetwork(net.hidden[kept], net.output[kept], plan.readout)
-    return ShownTicket(row, target_of(plan, row.draw), pruned)
+    return ShownTicket(row.draw, row.eps, net, row.kept_units, target_of(plan, row.draw))
 
 
 def _bends(target: ReLUNetwork) -> bool:

@@ -10,6 +10,8 @@ STYLE = """
   --weights-linear-soft: rgba(0,138,99,.09);
   --weights-relu: #d05a00; --weights-relu-faint: rgba(208,90,0,.5);
   --weights-relu-soft: rgba(208,90,0,.11);
+  --broken: #a23b72; --broken-faint: rgba(162,59,114,.3);
+  --broken-soft: rgba(162,59,114,.14);
   --serif: Charter, "Bitstream Charter", "Iowan Old Style", "Source Serif 4", Cambria,
     "Liberation Serif", "Times New Roman", serif;
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
@@ -24,6 +26,8 @@ STYLE = """
     --weights-linear-soft: rgba(53,199,155,.10);
     --weights-relu: #f2953f; --weights-relu-faint: rgba(242,149,63,.55);
     --weights-relu-soft: rgba(242,149,63,.13);
+    --broken: #ec8fc0; --broken-faint: rgba(236,143,192,.35);
+    --broken-soft: rgba(236,143,192,.17);
   }
 }
 * { box-sizing: border-box; }
@@ -69,6 +73,13 @@ figcaption {
 .legend small { color: var(--muted); font-size: 13px; }
 .legend b { font-weight: 600; }
 .swatch { flex: none; margin-top: 3px; overflow: visible; }
+.stepper {
+  display: grid; grid-template-columns: auto 1fr; gap: .1rem 1rem; align-items: center;
+  margin: .3rem 0 .6rem; font: 14px/1.4 var(--sans);
+}
+.stepper input { width: 100%; margin: 0; accent-color: var(--neurons); }
+.stepper output { grid-column: 1 / -1; min-height: 1.4em; }
+.stepper output b { font-weight: 600; }
 .tools {
   display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; align-items: baseline;
   margin-top: .55rem; font: 13.5px/1.4 var(--sans);
@@ -147,14 +158,21 @@ footer {
 }
 @page { margin: 17mm 15mm; }
 @media print {
-  body { font-size: 10.5pt; }
+  body { font-size: 10.5pt; line-height: 1.45; }
   main { max-width: none; padding: 0; }
   p, figcaption, dl.status dd { max-width: none; }
-  h2 { margin-top: 2rem; break-after: avoid; }
-  figure, tr, dl.status { break-inside: avoid; }
+  h1 { font-size: 1.6rem; }
+  .finding { margin: .7rem 0 .8rem; }
+  dl.status { margin: .8rem 0; padding: .5rem 0; }
+  h2 { margin-top: 1.4rem; break-after: avoid; }
+  h3 { margin-bottom: .2rem; break-after: avoid; }
+  figure { margin: .8rem 0 1.6rem; }
+  .plot, .legend, tr, dl.status { break-inside: avoid; }
+  .plot, .networks { break-after: avoid; }
   tr.series { break-after: avoid; }
-  .tools { display: none; }
-  .legend { grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
+  .tools, .stepper { display: none; }
+  .legend { font-size: 11.5px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
+  .legend small { font-size: 11px; }
   a { color: inherit; text-decoration: none; }
   pre { border: 1px solid var(--grid); }
 }
@@ -166,7 +184,7 @@ SCRIPT = """
   const root = document.documentElement;
   const plots = [...document.querySelectorAll(".plot")];
   const specs = plots.map(plot => document.getElementById(plot.dataset.name + "-spec").textContent);
-  const PRINT_WIDTH = 660, PRINT_SHRINK = 0.85;
+  const PRINT_WIDTH = 660, PRINT_SHRINK = 0.66;
   const buttons = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
 
   function colours(styles, text) {
@@ -182,6 +200,7 @@ SCRIPT = """
       spec.layout.width = width;
       if (printing) spec.layout.height *= PRINT_SHRINK;
       plot.style.height = spec.layout.height + "px";
+      useStepper(plot, spec, printing);
       if (width < 520) {
         spec.layout.font.size = 11;
         spec.layout.margin.l = 50;
@@ -196,6 +215,29 @@ SCRIPT = """
         toImageButtonOptions: { format: "svg", filename: plot.dataset.name },
       });
     });
+  }
+
+  // A figure's own slider becomes the native one below it; on paper the last step is drawn.
+  function useStepper(plot, spec, printing) {
+    if (!spec.layout.sliders) return;
+    const steps = spec.layout.sliders[0].steps;
+    const input = document.getElementById(plot.dataset.name + "-slider");
+    const output = plot.parentElement.querySelector("output");
+    delete spec.layout.sliders;
+    delete spec.layout.title;
+    spec.layout.margin.t = 14;
+    const restyle = k => steps[k].args[0];
+    if (!printing) {
+      const { x, y } = restyle(+input.value);
+      steps[0].args[2].forEach((trace, i) => Object.assign(spec.data[trace], { x: x[i], y: y[i] }));
+    }
+    input.oninput = () => {
+      const k = +input.value, head = document.createElement("b");
+      head.textContent = `${k} of ${steps.length - 1}.`;
+      output.replaceChildren(head, " " + steps[k].value);
+      input.setAttribute("aria-valuetext", head.textContent + " " + steps[k].value);
+      Plotly.restyle(plot, restyle(k), steps[k].args[2]);
+    };
   }
 
   // On a narrow screen every other tick label goes when there are more than six.
