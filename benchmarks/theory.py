@@ -1,5 +1,6 @@
 """The theory room at its stated sizes: broken bins at 100,000 units x 500 families, the chain's law
-at T = k = 100,000, and the proven widths. The reference runs beside each, on a part of the work."""
+at T = k = 100,000, the proven widths, and what the certified search says of draws at those widths.
+The reference runs beside each, on a part of the work."""
 
 from __future__ import annotations
 
@@ -9,16 +10,19 @@ import time
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import diags
+from scipy.stats import binom
 
+import slth
 from benchmarks.table import show, timed
 from slth import theory
 
 
 def main() -> None:
-    """Three tables."""
+    """Four tables."""
     _bins()
     _law()
     _widths()
+    _instances()
 
 
 def _bins(width: int = 100_000, families: int = 500) -> None:
@@ -103,6 +107,40 @@ def _widths() -> None:
         )
     headings = ("d", "eps", "refuted N", "N eps / d", "standing", "paper's route", "seconds")
     show("max_refuted_width at R = 2, delta = 0.05", headings, rows)
+
+
+def _instances(draws: int = 40, delta: float = 0.05, radius: float = 2.0) -> None:
+    """`max_refuted_width` against single draws: at that width a ticket within eps may exist in a
+    share delta of them. `prune_neurons(..., eps)` decides each draw by a certified ticket
+    ("reached") or a proof ("refuted"). "allowed": more tickets than that have probability below
+    1e-6. "refuted up to": the largest of N, 2N, 4N, ... at which the draw is still refuted, over
+    N, median over the first 8 draws (networks are nested)."""
+    rows: list[tuple[object, ...]] = []
+    for d in range(2, 9):
+        eps = 0.002 if d == 2 else 0.02
+        width = int(theory.max_refuted_width(d, eps, radius, delta).value)
+        started = time.perf_counter()
+        answers = [_decide(d, width, eps, radius, seed) for seed in range(draws)]
+        seconds = time.perf_counter() - started
+        beyond = []
+        for seed in range(8):
+            factor = 1
+            while factor < 64 and _decide(d, 2 * factor * width, eps, radius, seed) == "refuted":
+                factor *= 2
+            beyond.append(factor)
+        counts = [answers.count(status) for status in ("reached", "refuted", "unknown")]
+        allowed = int(binom.isf(1e-6, draws, delta))
+        rows.append((d, eps, width, *counts, allowed, f"{np.median(beyond):g} N", seconds))
+    headings = ("d", "eps", "proven N", "reached", "refuted", "unknown", "allowed", "refuted up to")
+    title = f"max_refuted_width against {draws} draws, R = {radius:g}, delta = {delta:g}"
+    show(title, (*headings, "seconds"), rows)
+
+
+def _decide(d: int, width: int, eps: float, radius: float, seed: int) -> str:
+    direction = np.random.default_rng([seed, d]).standard_normal(d)
+    target = slth.neuron(direction, normalize=True)
+    net = slth.random_network(d, width, seed)
+    return str(slth.prune_neurons(net, target, radius, eps, time_limit=2.0, seed=seed).status)
 
 
 def _peak() -> float:
