@@ -85,6 +85,15 @@ class Frame:
         near = np.r_[0 : min(right, middle), max(middle, last - left) : last]
         return Frame(self.place[near], self.jump[near], self.odd[near], self.index[near], self.norm)
 
+    def split(self) -> int:
+        """How many units the right half should take so that both meet in a wide gap not far from
+        90 degrees."""
+        angles = np.arctan2(self.place[:, 1], self.place[:, 0])
+        edges = np.concatenate([[0.0], angles, [math.pi]])
+        edges = np.clip(edges, 0.25 * math.pi, 0.75 * math.pi)
+        off_middle = np.abs((edges[1:] + edges[:-1]) / math.pi - 1.0)
+        return int(np.argmax(np.diff(edges) * (1.0 - off_middle)))
+
     def halves(self, split: int | None = None) -> tuple[Half, Half]:
         """The right half of the first `split` units and the left half of the others.
 

@@ -14,15 +14,15 @@ import math
 import numpy as np
 
 from slth.limits import Deadline
-from slth.network import FloatArray
+from slth.network import BoolArray, FloatArray
 from slth.neurons.circle_frame import CHART, MOST_UNITS, Frame, Half, frame_of
-from slth.neurons.circle_walk import explore, viable_states
+from slth.neurons.circle_walk import explore, new_room, viable_states
 from slth.neurons.wedge_cells import ROUNDING
 
 # Half sizes of a cell of starts (value, slope) and of a slice of end slopes, in units of eps.
 _VALUE, _RISE, _SLICE = 0.2, 0.3, 2.0
-_LEAST_SLOPE, _MOST_SLOPE = 4.0, 64.0
-_ROWS, _WORDS = 2048, 1
+_LEAST_SLOPE, _MOST_SLOPE = 4.0, 4096.0
+_LEAST_ROWS, _MOST_ROWS, _WORDS = 2048, 32768, 1
 _PATHS = 2**17
 _NODES, _WORK = 20_000_000, 4_000_000
 
@@ -51,12 +51,32 @@ def refute_on_circle(
     if frame is None:
         return None
     eps = eps / frame.norm * (1.0 + 2.0**-50)
-    split = _split(frame)
+    complete, _, keep = walk_all(frame, eps, deadline or Deadline(), first=True)
+    if keep is not None:
+        return False
+    return True if complete else None
+
+
+def walk_all(
+    frame: Frame, eps: float, deadline: Deadline, *, first: bool
+) -> tuple[bool, float, BoolArray | None]:
+    """Walk every path of the subsets that may come within eps; errors divided by ||w*||.
+
+    first: stop at the first such subset, else go on to the best.
+
+    Returns:
+        (complete, error, keep): whether every subset of error <= eps was evaluated; the least
+        error found and its units bool [M], (inf, None) when none is <= eps. Complete and none:
+        no subset has an error <= eps, over the reals. Complete, not `first`, and some: the
+        optimum.
+    """
+    none = (False, math.inf, None)
+    split = frame.split()
     if max(split, frame.width - split) > MOST_UNITS:
-        return None
+        return none
     halves = frame.halves(split)
     if not all((half.kind == CHART).any() for half in halves):
-        return None
+        return none
     budget = 2.0**-42 * (frame.mass + _MOST_SLOPE + 1.0)
     value, rise = _VALUE * eps, _RISE * eps
     bands = tuple(
@@ -65,28 +85,26 @@ def refute_on_circle(
     )
     top = max(band.max() for band in bands) * (1.0 + 2.0**-6)
     if not budget <= ROUNDING * (top / (32 * _WORDS)):
-        return None
+        return none
     low, high, last = _slope_range(halves, bands)
     if low > high:
-        return True
-    slope, rows = _LEAST_SLOPE, _ROWS
+        return True, math.inf, None
+    slope, rows = _LEAST_SLOPE, _LEAST_ROWS
     while slope <= 1.01 * max(-low, high + 1.0, last):
-        slope, rows = 2.0 * slope, 2 * rows
+        slope *= 2.0
         if slope > _MOST_SLOPE:
-            return None
+            return none
+    while rows * eps < 2.0 * slope and rows < _MOST_ROWS:
+        rows *= 2
     starts = _grid(eps, value, low, high, rise)
     slices = math.ceil(last / (_SLICE * eps))
     tolerance = 1.001 * last / slices
-    room = tuple(
-        np.empty((_PATHS, *shape), kind)
-        for _ in range(2)
-        for shape, kind in (((4,), np.float64), ((2,), np.uint64))
-    )
+    room = new_room(_PATHS)
     closing = (value + budget, rise + budget, math.inf, 2.0 * eps + budget, 0.0)
     threshold = eps * (1.0 + 2.0**-40) + budget
     tolerances = (tolerance + budget, tolerance + 2.0 * value + budget)
     keep = np.zeros(frame.width, dtype=bool)
-    swapped = False
+    error, found, swapped = threshold, False, False
     for aim in np.linspace(-last, last, 2 * slices + 1)[1::2]:
         tables = tuple(
             viable_states(half, band, top, slope, sign * aim, wide, rows, _WORDS)
@@ -94,11 +112,11 @@ def refute_on_circle(
         )
         begin = 0
         while begin < len(starts):
-            if deadline is not None and deadline.expired:
-                return None
+            if deadline.expired:
+                return False, error if found else math.inf, keep if found else None
             turn = slice(None, None, -1) if swapped else slice(None)
             batch = starts * [1.0, -1.0] - [0.0, 1.0] if swapped else starts
-            begin, error, _, half_way, both_ways, complete = explore(
+            begin, error, _, half_way, both_ways, _, whole = explore(
                 halves[turn],
                 bands[turn],
                 tables[turn],
@@ -108,17 +126,16 @@ def refute_on_circle(
                 begin,
                 (_NODES, _WORK),
                 (frame.place, frame.jump, frame.odd),
-                (*closing, threshold),
+                (*closing, error),
                 np.zeros((2, MOST_UNITS + 2), np.int64),
                 room,
                 keep,
             )
-            if error < threshold:
-                return False
-            if not complete:
-                return None
+            found = error < threshold
+            if not whole or (found and first):
+                return False, error if found else math.inf, keep if found else None
             swapped ^= 2 * both_ways < half_way
-    return True
+    return True, error if found else math.inf, keep if found else None
 
 
 def circle_bound(
@@ -140,15 +157,6 @@ def circle_bound(
                 break
             lower = eps
     return lower
-
-
-def _split(frame: Frame) -> int:
-    """How many units the right half takes: it ends in a wide gap not far from 90 degrees."""
-    angles = np.arctan2(frame.place[:, 1], frame.place[:, 0])
-    edges = np.concatenate([[0.25 * math.pi], angles, [0.75 * math.pi]])
-    edges = np.clip(edges, 0.25 * math.pi, 0.75 * math.pi)
-    gaps = np.diff(edges) * (1.0 - np.abs((edges[1:] + edges[:-1]) / math.pi - 1.0))
-    return int(np.argmax(gaps))
 
 
 def _slope_range(halves: tuple[Half, Half], bands: tuple) -> tuple[float, float, float]:

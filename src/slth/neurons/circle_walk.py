@@ -15,6 +15,16 @@ from slth.neurons.circle_frame import CHART, KINK
 from slth.neurons.wedge_cells import PAD, before_gap, before_jump, mark_band
 
 
+def new_room(paths: int) -> tuple[np.ndarray, ...]:
+    """Buffers for that many paths of each half, as `explore` takes them."""
+    return (
+        np.empty((paths, 4)),
+        np.empty((paths, 2), np.uint64),
+        np.empty((paths, 4)),
+        np.empty((paths, 2), np.uint64),
+    )
+
+
 @njit(cache=True, nogil=True)
 def viable_states(half, bands, top, slope, aim, tolerance, rows, words):
     """uint64 [n + 1, rows, words]: for each place the cells of states (before its choice) from
@@ -180,6 +190,22 @@ def error_of(place, jump, odd, keep, stop):
 
 
 @njit(cache=True, nogil=True)
+def best_of_all(place, jump, odd, keep):
+    """The least error of all 2^M subsets; writes its units to keep."""
+    trial = np.zeros(len(jump), np.bool_)
+    best = error_of(place, jump, odd, trial, math.inf)
+    keep[:] = False
+    for subset in range(1, 1 << len(jump)):
+        for i in range(len(jump)):
+            trial[i] = subset >> i & 1
+        error = error_of(place, jump, odd, trial, best)
+        if error < best:
+            best = error
+            keep[:] = trial
+    return best
+
+
+@njit(cache=True, nogil=True)
 def _choose(half, words, keep):
     """Set keep at the units whose bit is set."""
     for k in range(len(half.gap)):
@@ -267,7 +293,7 @@ def explore(halves, bands, tables, cells, ending, starts, begin, limits, units, 
     room: buffers (ends, kept, other_ends, other_kept).
 
     Returns (next start, least error, starts with a fine pair, with a first path, with both,
-    complete): complete if no walk was cut off.
+    work done, complete): complete if no walk was cut off.
     """
     (first, second), (bands1, bands2), (states1, states2) = halves, bands, tables
     top, slope = cells
@@ -305,4 +331,4 @@ def explore(halves, bands, tables, cells, ending, starts, begin, limits, units, 
         best, pairs = _close(first, second, paths, units, closing[:4], fine, best, keep)
         hits += pairs > 0
         work += 8 * (count + others)
-    return s, best, hits, half_way, both_ways, complete
+    return s, best, hits, half_way, both_ways, work, complete
