@@ -159,3 +159,12 @@ def test_bad_input():
             certify(*arguments)
     with pytest.raises(slth.InvalidInput, match="eps"):
         certify(net, target, eps=0.0)
+
+
+def test_a_difference_without_a_positive_value_has_no_witness():
+    """The ascent may end at the origin, which has no direction."""
+    net = slth.random_network(3, 30, 2, "relu")
+    mask = slth.Mask.of_units(np.random.default_rng(2).random(30) < 0.5, 3)
+    target = slth.random_network(3, 3, 9, "relu")
+    enclosure = certify(net.pruned(mask), target)
+    assert 0.0 <= enclosure.lower <= enclosure.upper

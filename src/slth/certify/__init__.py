@@ -110,8 +110,8 @@ def _mass(net: ReLUNetwork) -> float:
 def _attained(
     net: ReLUNetwork, target: ReLUNetwork, point: FloatArray | None
 ) -> tuple[float, FloatArray | None]:
-    """A rigorous lower bound at the point, moved into the ball; (0.0, None) without a point."""
-    if point is None:
+    """A rigorous lower bound at the point, moved into the ball; (0.0, None) without a direction."""
+    if point is None or not point.any():
         return 0.0, None
     witness = into_ball(point)
     lower, _ = difference(net, target, witness)

@@ -27,11 +27,11 @@ def gap(
     *,
     d: int = 2,
     readout: Readout = "linear",
-    eps_min: float = 1 / 128,
+    eps_min: float = 1 / 256,
     draws: int = 5,
     seed: int = 0,
     max_width: int = 20_000,
-    search_seconds: float = 2.0,
+    search_seconds: float = 1.0,
     workers: int | None = None,
     out: Path = Path("gap.html"),
     page: bool = True,
@@ -103,6 +103,8 @@ def gap(
             found = "-" if row.found is None else row.found
             text = f"{row.series.label}: eps {row.eps:.4g}: refuted {row.refuted}, found {found}"
             bar.update(task, advance=1, description=text)
+            if not stderr.is_terminal:
+                stderr.print(text, highlight=False)
             if tickets is not None and cell.solution is not None:
                 _save_ticket(plan, cell, tickets)
 

@@ -18,11 +18,11 @@ OnCell = Callable[[Cell], None]
 def plan_gap(
     d: int = 2,
     readout: str = "linear",
-    eps_min: float = 1 / 128,
+    eps_min: float = 1 / 256,
     draws: int = 5,
     seed: int = 0,
     max_width: int = 20_000,
-    search_seconds: float = 2.0,
+    search_seconds: float = 1.0,
 ) -> GapPlan:
     """A plan with eps = 1/4, 1/8, ... down to eps_min (kept as the last one).
 

@@ -20,7 +20,7 @@ Search = Callable[[int], Solution]
 
 # Widths grow by this factor until a ticket is found; bisection stops within the last factor.
 _GROWTH = 1.5
-_CLOSE = 1.03
+_CLOSE = 1.05
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,86 @@
+"""The house rules: imports run downwards, files stay small, the core is light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import slth
+
+SOURCE = Path(slth.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# A room may import those on earlier lines only (and its own files).
+LAYERS = [
+    {"errors"},
+    {"network", "theory"},
+    {"solution", "limits", "exact", "archive"},
+    {"proof"},
+    {"certify"},
+    {"neurons", "weights"},
+    {"ticket"},
+    {"check"},
+    {"lab"},
+    {"report"},
+    {"cli"},
+]
+RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
+# The checker and the theory are to be read on their own.
+ONLY = {
+    "theory": {"errors"},
+    "check": {"network", "ticket", "exact", "proof", "errors"},
+    "ticket": {"network", "solution", "exact", "archive", "proof", "errors"},
+}
+
+
+def room_of(path):
+    relative = path.relative_to(SOURCE)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    """Rooms of slth that a file imports anywhere, lazily or not."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.level:
+                raise AssertionError(f"{path}: relative import")
+            parts = node.module.split(".")
+            if parts[0] == "slth":
+                yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = alias.name.split(".")
+                if parts[0] == "slth" and len(parts) > 1:
+                    yield parts[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_run_downwards(path):
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for other in imported_rooms(path):
+        if other == room or (room == "cli" and other == "__version__"):
+            continue
+        if room in ONLY:
+            assert other in ONLY[room], f"{room} may import {ONLY[room]} only, not {other}"
+        assert RANK[other] < RANK[room] or room == "cli", f"{room} imports {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_files_stay_small(path):
+    assert len(path.read_text().splitlines()) <= 500
+
+
+def test_importing_slth_loads_no_extra():
+    extras = ("torch", "dask", "distributed", "plotly", "matplotlib")
+    code = f"import slth, sys; print([name for name in {extras} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_resolves_and_is_documented():
+    for name in slth.__all__:
+        assert getattr(slth, name).__doc__, name
