@@ -17,8 +17,10 @@ from slth.solution import Enclosure, Status
 
 __all__ = ["certify"]
 
-# Below this fraction of sum |output| ||hidden|| an error is rounding noise, and counts as closed.
-_NOISE = 1e-13
+# Below this fraction of sum |output| ||hidden||, the engines' rounding terms, an error counts as
+# closed: per unit, and at least.
+_NOISE_PER_UNIT = 2.0**-49
+_LEAST_NOISE = 1e-13
 
 
 def certify(
@@ -42,8 +44,8 @@ def certify(
         net, target: networks of the same input dimension; any widths, either readout. A network of
             width 0 is the zero function.
         radius: R > 0 (Definition 1 of the paper has R > 1; the supremum is R times the unit one).
-        rtol: closed means upper - lower <= rtol * upper, or an upper below 1e-13 times
-            radius * sum |output| ||hidden||.
+        rtol: closed means upper - lower <= rtol * upper, or an upper bound within rounding of 0:
+            below max(1e-13, 2^-49 times the units) * radius * sum |output| ||hidden||.
         time_limit: seconds; None means no limit.
         eps: stop as soon as `error <= eps` or `error > eps` is proven.
         seed: of the random starts of the search for local maxima.
@@ -73,7 +75,7 @@ def certify(
     else:
         lower, upper, witness, method = _search(net, target, rtol, unit_eps, deadline, seed, report)
     # Rounding leaves an upper bound below a lower one nowhere: both enclose the same number.
-    noise = _NOISE * (_mass(net) + _mass(target))
+    noise = _noise(net, target)
     closed = upper - lower <= rtol * upper or upper <= noise
     enclosure = Enclosure(lower, upper, witness, Status.OPEN, method).scaled(radius)
     if eps is not None:
@@ -105,6 +107,12 @@ def require_networks(net: object, target: object) -> None:
 def _mass(net: ReLUNetwork) -> float:
     """sum |output| ||hidden||_1: what rounding errors are measured against."""
     return float(np.abs(net.output) @ np.abs(net.hidden).sum(axis=1))
+
+
+def _noise(net: ReLUNetwork, target: ReLUNetwork) -> float:
+    """An upper bound this small is rounding, not error."""
+    relative = max(_LEAST_NOISE, _NOISE_PER_UNIT * (net.width + target.width))
+    return relative * (_mass(net) + _mass(target))
 
 
 def _attained(
@@ -144,7 +152,7 @@ def _search(
     """d >= 3: each problem of the difference in turn, the incumbent carried over."""
     generator = np.random.Generator(np.random.PCG64(seed))
     mass = _mass(net) + _mass(target)
-    lower, upper, witness, methods = 0.0, 0.0, None, "ascent"
+    lower, upper, witness, method = 0.0, 0.0, None, "norm bound"
     problems = objectives(net, target)
     for index, objective in enumerate(problems):
         share = deadline.within(deadline.remaining / (len(problems) - index))
@@ -152,7 +160,7 @@ def _search(
             objective,
             incumbent=lower,
             rtol=rtol / 2,
-            floor=_NOISE * mass if eps is None else eps * (1 - 2.0**-40) - objective.slack,
+            floor=_noise(net, target) if eps is None else eps * (1 - 2.0**-40) - objective.slack,
             stop_above=math.inf if eps is None else eps,
             deadline=share,
             generator=generator,
@@ -160,11 +168,10 @@ def _search(
         reached, point = _attained(net, target, bound.x)
         if reached > lower:
             lower, witness = reached, point
-        upper = max(upper, bound.upper + objective.slack)
-        if bound.nodes > 0:
-            methods = "cones"
+        if bound.upper + objective.slack >= upper:
+            upper, method = bound.upper + objective.slack, bound.method
         last = index + 1 == len(problems)
         report(Progress("certify", lower, upper if last else math.inf))
         if eps is not None and lower > eps and not last:
-            return lower, mass, witness, methods
-    return lower, upper * (1 + 2.0**-50) + TINY, witness, methods
+            return lower, mass, witness, method
+    return lower, upper * (1 + 2.0**-50) + TINY, witness, method

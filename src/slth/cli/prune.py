@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cyclopts
 from rich.table import Table
 
+from slth.certify.proof import loosened, prove_error
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr, stdout
 from slth.cli.source import Source
 from slth.errors import InvalidInput
+from slth.network import ReLUNetwork
 from slth.neurons import prune_neurons
+from slth.proof import ErrorProof
 from slth.solution import Solution, Status
 from slth.ticket import Ticket
 from slth.weights import prune_weights
@@ -19,6 +24,8 @@ from slth.weights import prune_weights
 app = cyclopts.App(name="prune", help="Find, certify and refute tickets of one network.")
 
 _DEFAULT_SOURCE = Source()
+# How long the proof that goes into a ticket file may take; without it the checker says so.
+_PROOF_SECONDS = 30.0
 
 
 @app.command
@@ -124,7 +131,10 @@ def _prune(
         )
     if out is not None:
         drawn = (source.d, source.width, source.seed) if source.net is None else None
-        ticket = Ticket.from_solution(solution, net, target, radius=radius, eps=eps, source=drawn)
+        solution, proof = _with_error_proof(solution, target, radius, eps)
+        ticket = Ticket.from_solution(
+            solution, net, target, radius=radius, eps=eps, source=drawn, error_proof=proof
+        )
         ticket.save(out)
         stderr.print(f"Ticket written to {out}", highlight=False)
     if json:
@@ -133,6 +143,27 @@ def _prune(
         stdout.print(_table(solution, kind, net.width))
     refused = eps is not None and solution.status != Status.REACHED
     return 1 if refused else 0
+
+
+def _with_error_proof(
+    solution: Solution, target: ReLUNetwork, radius: float, eps: float | None
+) -> tuple[Solution, ErrorProof | None]:
+    """The solution as a ticket states it, with the proof that its checker needs for d >= 3.
+
+    The stated upper bound may be raised by a millionth: a proof in floats cannot follow closer.
+    """
+    if target.d <= 2:
+        return solution, None
+    error = loosened(solution.error, at_most=math.inf if eps is None else eps)
+    proof = None
+    if error.upper > 0.0:
+        with stderr.status("proving the error for the checker"):
+            proof = prove_error(
+                solution.pruned, target, error.upper, radius=radius, time_limit=_PROOF_SECONDS
+            )
+    if proof is None:
+        return solution, None
+    return replace(solution, error=error), proof
 
 
 def _as_json(solution: Solution, kind: str) -> dict[str, object]:
