@@ -101,11 +101,14 @@ class _Hunt:
 
     def reach(self, goal: float) -> None:
         """Look for a ticket of error <= goal until the deadline."""
-        if self.frame.width <= _EVERY and self._every(goal, first=True):
-            return
+        tried = 0
         while self.error > goal and not self.deadline.expired:
-            for share in (1.0, 0.94):
-                self._look(share * goal, goal, 2.0 * _EFFORT)
+            settle = self.frame.width <= _EVERY and tried == self.frame.width // 40
+            if settle and self._every(goal, first=True):
+                return
+            # Wide bands hold more tickets, narrow ones a larger share of those paths.
+            self._look((1.0, 0.92, 0.82, 0.7)[tried % 4] * goal, goal, _EFFORT)
+            tried += 1
 
     def improve(self, lower: float) -> None:
         """Look for better and better tickets until the deadline or an error near `lower`.
