@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from slth.network import FloatArray
-from slth.neurons.branch import BELOW, Verdict, search_tree
+from slth.neurons.branch import BELOW
 from slth.neurons.circle_refute import circle_bound, refute_on_circle
 from slth.neurons.circle_search import search_circle
 from slth.neurons.cluster import search_clusters
 from slth.neurons.local import Candidate, anneal
 from slth.neurons.problem import Problem
 from slth.neurons.race import Race
-from slth.neurons.relaxation import WIDEST, Relaxation, relax
-from slth.neurons.sphere import cap_points
+from slth.neurons.relaxation import WIDEST
+from slth.neurons.rung import climb_rung
 from slth.neurons.wedge import refute_on_wedges, wedge_bound
 from slth.neurons.witness import witness_bound
 
-# Cutoffs of successive trees, as fractions of the way from the proven bound to the ticket: each
-# finished one is a proven bound, and costs little beside the next. The last is climbed again when
-# certifying its best ticket more sharply has raised that ticket's own lower bound.
-_RUNGS = (0.6, 0.85, 1.0, 1.0, 1.0)
-_WALKABLE = 80
+# Cutoffs of successive trees, as fractions of the way from the proven bound to the ticket, and the
+# share of the time left that each may take: a finished one is a proven bound, and costs little
+# beside the next. The last is climbed again when certifying its best ticket more sharply has
+# raised that ticket's own lower bound.
+_RUNGS = ((0.6, 0.4), (0.85, 0.5), (1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
+# Widths: walks round the circle decide up to here; annealing all units is hopeless beyond; every
+# unit's screening costs time linear in the width.
+_WALKABLE, _CROWDED, _SCREENABLE = 80, 120, 6000
 # Past a proven decision threshold, so that rounding to the radius leaves it proven.
 _BEYOND = 1.0 + 1e-9
 
@@ -105,12 +110,37 @@ def _goal(race: Race) -> float:
 
 
 def _search_wide(race: Race, rng: np.random.Generator) -> None:
-    if _in_plane(race.problem):
+    problem = race.problem
+    goal = _goal(race)
+    if _in_plane(problem):
         _search_circle(race, int(rng.integers(2**31)), 0.8)
-        if race.finished:
-            return
-    share = race.deadline.within(0.7 * race.deadline.remaining)
-    race.offer(search_clusters(race.problem, rng, share, goal=_goal(race)), "aligned cluster")
+        if not race.finished:
+            share = race.deadline.within(0.7 * race.deadline.remaining)
+            race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
+        return
+    share = race.deadline.within(0.4 * race.deadline.remaining)
+    race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
+    if problem.width <= _SCREENABLE and not race.finished:
+        _prove_wide(race, rng, np.zeros((0, problem.d)))
+
+
+def _prove_wide(race: Race, rng: np.random.Generator, points: FloatArray) -> None:
+    """Cutoffs growing from the proven bound while screening leaves few enough units."""
+    if race.unit_eps is not None:
+        climb_rung(race, race.unit_eps * _BEYOND, points, rng)
+        return
+    cutoff = max(1.4 * race.bound, race.lower / 1000.0)
+    fails = math.inf
+    while not race.finished and race.bound < 0.9 * fails and cutoff > race.lower * 1e-6:
+        cutoff = min(cutoff, race.lower * (1.0 - BELOW))
+        before = race.bound
+        points = climb_rung(race, cutoff, points, rng, share=0.4)
+        if race.bound < cutoff:
+            fails = cutoff
+        elif race.bound > 1.3 * before and fails == math.inf:
+            cutoff = (2.0 if before == 0.0 else 1.4) * race.bound
+            continue
+        cutoff = 0.2 * cutoff if race.bound == 0.0 else math.sqrt(race.bound * fails)
 
 
 def _search_exactly(race: Race, rng: np.random.Generator) -> None:
@@ -120,43 +150,26 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
     runs = 12 if problem.width > 10 else 4
     found, points = anneal(problem, rng, share, moves=moves, runs=runs, goal=_goal(race))
     race.offer(found, "annealing")
+    if problem.width > _CROWDED and not race.finished:
+        share = deadline.within(0.1 * deadline.remaining)
+        cluster = search_clusters(problem, rng, share, goal=_goal(race), largest=_CROWDED)
+        race.offer(cluster, "aligned cluster")
     if _in_plane(problem) and not race.finished:
         # Wider than this neither the walks nor the tree close: search in the time they would take.
         walkable = problem.width <= _WALKABLE
         _search_circle(race, int(rng.integers(2**31)), 0.05 if walkable else 0.5)
         if walkable and not race.finished:
             _prove_on_circle(race)
-    for rung in _RUNGS if race.unit_eps is None else (1.0,):
+    if problem.width > _CROWDED or race.unit_eps is not None:
+        if not race.finished:
+            _prove_wide(race, rng, points)
+        return
+    for rung, share in _RUNGS:
         race.sharpen(share=0.2)
         if race.finished:
             return
-        cutoff = race.lower * (1.0 - BELOW)
-        if race.unit_eps is not None:
-            cutoff = race.unit_eps * _BEYOND
-        cutoff = race.bound + rung * (cutoff - race.bound)
-        share = deadline.within(0.2 * deadline.remaining)
-        if not problem.linear:
-            points = np.concatenate([points, cap_points(problem, cutoff, rng, share)])
-        root = relax(problem, rng, share, cutoff=cutoff, points=points)
-        race.prove(root.bound, "linear relaxation")
-        points = _merged(points, root)
-        if not race.finished and root.bound < cutoff:
-            _climb_tree(race, cutoff, points, root, rng)
-
-
-def _climb_tree(
-    race: Race, cutoff: float, points: FloatArray, root: Relaxation, rng: np.random.Generator
-) -> None:
-    def judge(candidate: Candidate) -> Verdict:
-        error = race.offer(candidate, "branch and bound", seconds=0.5, rtol=1e-3)
-        if error is None:
-            return Verdict(candidate.error, None, race.finished)
-        return Verdict(error.lower, error.witness, race.finished)
-
-    outcome = search_tree(race.problem, cutoff, points, root.tight, rng, race.deadline, judge)
-    race.stats["nodes"] = int(race.stats.get("nodes", 0)) + outcome.nodes  # type: ignore[call-overload]
-    race.prove(outcome.bound, "branch and bound")
-
-
-def _merged(points: FloatArray, root: Relaxation) -> FloatArray:
-    return np.unique(np.concatenate([points, root.points]), axis=0)
+        cutoff = race.bound + rung * (race.lower * (1.0 - BELOW) - race.bound)
+        points = climb_rung(race, cutoff, points, rng, share)
+        if race.bound < min(cutoff, race.lower * (1.0 - BELOW)) and share < 1.0:
+            _prove_wide(race, rng, points)
+            return

@@ -76,6 +76,11 @@ class Race:
             self.stats["prover"] = prover
             self._say(prover)
 
+    def count(self, what: str, number: int) -> None:
+        """Add to a counter of the statistics."""
+        before = self.stats.get(what, 0)
+        self.stats[what] = number + (before if isinstance(before, int) else 0)
+
     def offer(
         self,
         candidate: Candidate,

@@ -22,7 +22,6 @@ from slth.neurons.simplex import (
     Dictionary,
     add_row,
     empty_dictionary,
-    purge,
     rows_of,
     solve,
     start,
@@ -33,8 +32,8 @@ from slth.neurons.sphere import peaks
 # The dense dictionary is quadratic in the width; beyond this the witness bound is stronger anyway.
 WIDEST = 400
 _ROUNDS = 300
-_PIVOTS = 400
-_STUCK_SLICES = 40
+_PIVOT_WORK = 200_000_000
+_STUCK_SLICES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +105,6 @@ def relax(
         if rows.size == 0:
             break
         for row in rows:
-            if dictionary.rows[0] + 1 >= dictionary.basic.shape[0]:
-                purge(dictionary, pool.arrays)
             add_row(dictionary, pool.arrays, row)
     tight = pool.tight(dictionary, 0.2 * max(best, 1e-12))
     return Relaxation(
@@ -117,12 +114,13 @@ def relax(
 
 def _solved(dictionary: Dictionary, pool: PointPool, cutoff: float, deadline: Deadline) -> bool:
     """Solve in slices; False when the time is up or the arithmetic does not settle."""
+    limit = max(20, min(2000, _PIVOT_WORK // dictionary.table.size))
     for _ in range(_STUCK_SLICES):
-        status, pivots = solve(dictionary, pool.arrays, cutoff + pool.tilted, _PIVOTS)
+        status, pivots = solve(dictionary, pool.arrays, cutoff + pool.tilted, limit)
         if status != STUCK:
             return True
         if deadline.expired:
             return False
-        if pivots < _PIVOTS:
+        if pivots < limit:
             start(dictionary, pool.arrays, rows_of(dictionary))
     return False

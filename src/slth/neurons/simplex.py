@@ -113,8 +113,41 @@ def start(d, pool, chosen):
 
 
 @njit(cache=True, nogil=True)
+def _purge(d, pool):
+    """Drop the loosest third of the basic slacks."""
+    width = d.low.shape[0]
+    count = d.rows[0]
+    slack = np.full(count, -np.inf)
+    loose = 0
+    for r in range(1, count):
+        v = d.basic[r]
+        if v > width:
+            slack[r] = d.value[r] - pool.floor[v - width - 1]
+            loose += 1
+    drop = np.zeros(count, np.bool_)
+    drop[np.argsort(slack)[count - loose // 3 :]] = True
+    kept = 1
+    for r in range(1, count):
+        if drop[r]:
+            continue
+        if kept != r:
+            d.table[kept] = d.table[r]
+            d.basic[kept] = d.basic[r]
+            d.value[kept] = d.value[r]
+        kept += 1
+    d.rows[0] = kept
+
+
+@njit(cache=True, nogil=True)
 def add_row(d, pool, row):
-    """Append row 2p + s; its slack becomes basic (and negative if the row is violated)."""
+    """Append row 2p + s; its slack becomes basic (below its bound if the row is violated).
+
+    A full dictionary drops its loosest rows first; returns whether there was room.
+    """
+    if d.rows[0] == d.basic.shape[0]:
+        _purge(d, pool)
+    if d.rows[0] == d.basic.shape[0]:
+        return False
     width = d.low.shape[0]
     sign = 1.0 - 2.0 * (row & 1)
     new = d.rows[0]
@@ -135,33 +168,7 @@ def add_row(d, pool, row):
     d.basic[new] = width + 1 + row
     d.value[new] = np.sum(fresh * d.at)
     d.rows[0] = new + 1
-
-
-@njit(cache=True, nogil=True)
-def purge(d, pool):
-    """Drop the loosest third of the basic slacks."""
-    width = d.low.shape[0]
-    count = d.rows[0]
-    slack = np.full(count, -1.0)
-    loose = 0
-    for r in range(1, count):
-        v = d.basic[r]
-        if v > width:
-            slack[r] = d.value[r] - pool.floor[v - width - 1]
-            loose += 1
-    if loose == 0:
-        return
-    limit = np.sort(slack)[count - 1 - loose // 3]
-    kept = 1
-    for r in range(1, count):
-        if slack[r] > limit:
-            continue
-        if kept != r:
-            d.table[kept] = d.table[r]
-            d.basic[kept] = d.basic[r]
-            d.value[kept] = d.value[r]
-        kept += 1
-    d.rows[0] = kept
+    return True
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -19,7 +19,6 @@ from slth.neurons.simplex import (
     OPTIMAL,
     Dictionary,
     add_row,
-    purge,
     rows_of,
     safe_multipliers,
     solve,
@@ -29,13 +28,14 @@ from slth.neurons.simplex import (
 
 DONE, SLICE, CANDIDATE = 0, 1, 2
 # Places in `Tree.counts`: where the search stands, and what it has done.
-DEPTH, FRESH, NODES, PIVOTS, GIVE_UP, REBUILDS, LEAVES = 0, 1, 2, 3, 4, 5, 6
+DEPTH, FRESH, NODES, PIVOTS, GIVE_UP, REBUILDS, LEAVES, TRIES = 0, 1, 2, 3, 4, 5, 6, 7
 # Places in `Tree.levels`: the cutoff, the rounding allowance, the least bound of an open leaf,
 # and how far the simplex must go past the cutoff for its multipliers to prove it.
 CUTOFF, SLIP, OPEN, TILTED = 0, 1, 2, 3
 
-_NODE_PIVOTS = 3000
-_TRIES = 30
+# What became of a visit to a node.
+_CLOSED, _CANDIDATE, _BRANCH, _PAUSE = 0, 1, 2, 3
+_MOST_TRIES = 60
 _SEPARATION_ROUNDS = 1
 _SEPARATION = 0.1
 _PROBES, _PROBE_PIVOTS = 4, 6
@@ -143,12 +143,8 @@ def _separate(d, pool, z, excess, above, most):
                 worst, row = excess[p], 2 * p
             elif -excess[p] > worst and pool.holds[2 * p + 1]:
                 worst, row = -excess[p], 2 * p + 1
-        if row >= 0:
-            if d.rows[0] + 1 >= d.basic.shape[0]:
-                purge(d, pool)
-            if d.rows[0] + 1 < d.basic.shape[0]:
-                add_row(d, pool, row)
-                added += 1
+        if row >= 0 and add_row(d, pool, row):
+            added += 1
     return added
 
 
@@ -248,23 +244,29 @@ def _safe(tree, d, pool, gains):
 
 
 @njit(cache=True, nogil=True)
-def _visit(tree, pool, z, gains, excess, unit, down, up):
-    """Work on the current node. Returns (closed, candidate, unit to branch on, first value)."""
-    depth = tree.counts[DEPTH]
+def _visit(tree, pool, z, gains, excess, unit, down, up, limit):
+    """Work on the current node. Returns what became of it, the unit to branch on, its first value;
+    unit -1 if there is none left."""
+    counts = tree.counts
+    depth = counts[DEPTH]
     d = level(tree, depth)
     separated = 0
-    for _ in range(_TRIES):
+    while counts[TRIES] < _MOST_TRIES:
+        counts[TRIES] += 1
         cutoff = tree.levels[CUTOFF]
-        status, pivots = solve(d, pool, cutoff + tree.levels[TILTED], _NODE_PIVOTS)
-        tree.counts[PIVOTS] += pivots
+        status, pivots = solve(d, pool, cutoff + tree.levels[TILTED], limit)
+        counts[PIVOTS] += pivots
         bound = _safe(tree, d, pool, gains)
         tree.bound[depth] = max(tree.bound[depth], bound)
         if tree.bound[depth] >= cutoff:
-            return True, False, -1, 0
+            return _CLOSED, -1, 0
         if status != OPTIMAL:
-            # The dictionary has drifted, or cycles: build it anew from its rows.
-            tree.counts[REBUILDS] += 1
-            start(d, pool, rows_of(d))
+            if pivots < limit or counts[TRIES] % 10 == 0:
+                # The dictionary has drifted, or cycles: build it anew from its rows.
+                counts[REBUILDS] += 1
+                start(d, pool, rows_of(d))
+            if pivots >= limit:
+                return _PAUSE, -1, 0
             continue
         _fix(d, gains, cutoff - bound)
         fractional = weights_of(d, z)
@@ -272,8 +274,8 @@ def _visit(tree, pool, z, gains, excess, unit, down, up):
         if fractional == 0:
             if _separate(d, pool, z, excess, value * (1.0 + 1e-7) + 1e-10, 4) > 0:
                 continue
-            if tree.counts[GIVE_UP] == 0:
-                return False, True, -1, 0
+            if counts[GIVE_UP] == 0:
+                return _CANDIDATE, -1, 0
             break
         if separated < _SEPARATION_ROUNDS:
             separated += 1
@@ -281,12 +283,12 @@ def _visit(tree, pool, z, gains, excess, unit, down, up):
                 continue
         branch, first = _choose(tree, d, pool, z, cutoff, unit, down, up)
         if branch >= 0:
-            return False, False, branch, first
+            return _BRANCH, branch, first
         break
     for j in range(d.low.shape[0]):
         if d.low[j] < d.high[j]:
-            return False, False, j, 0
-    return False, False, -1, 0
+            return _BRANCH, j, 0
+    return _BRANCH, -1, 0
 
 
 @njit(cache=True, nogil=True)
@@ -311,10 +313,16 @@ def advance(tree, pool, z, budget):
         if counts[FRESH]:
             if counts[PIVOTS] >= stop:
                 return SLICE
-            closed, candidate, branch, first = _visit(tree, pool, z, gains, excess, unit, down, up)
-            if candidate:
+            limit = max(20, stop - counts[PIVOTS])
+            state, branch, first = _visit(tree, pool, z, gains, excess, unit, down, up, limit)
+            if state == _PAUSE:
+                return SLICE
+            if state == _CANDIDATE:
+                counts[TRIES] = 0
                 return CANDIDATE
+            closed = state == _CLOSED
             counts[GIVE_UP] = 0
+            counts[TRIES] = 0
             counts[NODES] += 1
             counts[FRESH] = 0
             if not closed and (branch < 0 or depth == deepest):
