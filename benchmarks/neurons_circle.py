@@ -1,0 +1,92 @@
+"""d = 2, linear readout: the proven lower and the certified upper bound against the width.
+
+`python -m benchmarks.neurons_circle [SECONDS]` (search time for each instance, default 10).
+Gaussian networks, seeds 1 to 3. Bounds are given times the width. The reference in the same run and
+time is annealing among the units aligned with the target, certified too. A second table decides:
+the time to meet a goal 1.2 times the best error known, and to refute 0.98 times the bound.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+import slth
+from benchmarks.table import show
+from slth.certify.circle import sup_on_circle
+from slth.limits import Deadline
+from slth.neurons.circle_refute import circle_bound
+from slth.neurons.circle_search import search_circle
+from slth.neurons.cluster import search_clusters
+from slth.neurons.problem import Problem
+from slth.neurons.wedge import refute_on_wedges, wedge_bound
+
+_WIDTHS = (30, 60, 100, 300, 1000, 10_000, 100_000, 1_000_000)
+_SEEDS = (1, 2, 3)
+# Up to this width every path round the circle is walked.
+_DECIDED = 64
+
+
+def instance(width: int, seed: int) -> tuple[slth.ReLUNetwork, slth.ReLUNetwork]:
+    """All weights standard normal, the target's direction too."""
+    rng = np.random.default_rng(seed)
+    hidden, output = rng.standard_normal((width, 2)), rng.standard_normal(width)
+    return slth.ReLUNetwork(hidden, output), slth.neuron(rng.standard_normal(2), normalize=True)
+
+
+def main(seconds: float = 10.0) -> None:
+    """Print both tables."""
+    warm, goal = instance(30, 0)
+    search_circle(warm.hidden, warm.output, goal.hidden[0], 0.0, Deadline(5.0), 0)
+    search_clusters(Problem(warm, goal), np.random.default_rng(0), Deadline(5.0))
+    bounds, decisions = [], []
+    for width in _WIDTHS:
+        for seed in _SEEDS:
+            net, target = instance(width, seed)
+            weights = net.hidden, net.output, target.hidden[0]
+            started = time.perf_counter()
+            lower = wedge_bound(*weights)
+            wedge_seconds = time.perf_counter() - started
+            keep, error = search_circle(*weights, 0.0, Deadline(seconds), seed, lower=lower)
+            upper = _certified(net, target, keep)
+            search_seconds = time.perf_counter() - started - wedge_seconds
+            if width <= _DECIDED:
+                lower = circle_bound(*weights, lower, upper, Deadline(seconds))
+            total = time.perf_counter() - started
+            problem = Problem(net, target)
+            other = search_clusters(problem, np.random.default_rng(seed), Deadline(total))
+            reference = _certified(net, target, other.keep)
+            status = "optimal" if upper < 1.00001 * lower else "feasible"
+            measured = (wedge_seconds, search_seconds, total, reference / upper)
+            bounds.append(
+                (width, seed, lower * width, upper * width, upper / lower, status, *measured)
+            )
+            started = time.perf_counter()
+            _, found = search_circle(*weights, 1.2 * error, Deadline(seconds), seed + 100)
+            reached = time.perf_counter() - started
+            started = time.perf_counter()
+            refuted = refute_on_wedges(*weights, 0.98 * wedge_bound(*weights))
+            spent = time.perf_counter() - started
+            reach = "reached" if found <= 1.2 * error else "unknown"
+            refute = "refuted" if refuted else "unknown"
+            decisions.append((width, seed, reach, reached, refute, spent))
+    show(
+        f"Neuron tickets, d = 2, linear readout, {seconds:g} s of search",
+        "N|seed|lower N|upper N|ratio|status|wedge s|search s|all s|annealing/ours".split("|"),
+        bounds,
+    )
+    show(
+        "Decisions: 1.2 times the best error known; 0.98 times the wedge bound (with the bound)",
+        ("N", "seed", "reach", "s", "refute", "s"),
+        decisions,
+    )
+
+
+def _certified(net: slth.ReLUNetwork, target: slth.ReLUNetwork, keep: np.ndarray) -> float:
+    return sup_on_circle(slth.ReLUNetwork(net.hidden[keep], net.output[keep]), target)[0]
+
+
+if __name__ == "__main__":
+    main(*(float(argument) for argument in sys.argv[1:]))
