@@ -74,7 +74,18 @@ def main(seconds: float = 10.0) -> None:
             decisions.append((width, seed, reach, reached, refute, spent))
     show(
         f"Neuron tickets, d = 2, linear readout, {seconds:g} s of search",
-        "N|seed|lower N|upper N|ratio|status|wedge s|search s|all s|annealing/ours".split("|"),
+        [
+            "N",
+            "seed",
+            "lower N",
+            "upper N",
+            "ratio",
+            "status",
+            "wedge s",
+            "search s",
+            "all s",
+            "annealing/ours",
+        ],
         bounds,
     )
     show(
