@@ -27,6 +27,10 @@ _WIDTHS = (30, 60, 100, 300, 1000, 10_000, 100_000, 1_000_000)
 _SEEDS = (1, 2, 3)
 # Up to this width every path round the circle is walked.
 _DECIDED = 64
+_HEADINGS = (
+    *("N", "seed", "lower N", "upper N", "ratio", "status"),
+    *("wedge s", "search s", "all s", "annealing/ours"),
+)
 
 
 def instance(width: int, seed: int) -> tuple[slth.ReLUNetwork, slth.ReLUNetwork]:
