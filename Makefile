@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup gap test lint bench
+.PHONY: setup gap test lint bench clean
 
 setup: $(VENV)/.installed
 
@@ -13,6 +13,8 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@echo "Compiling the kernels of the main job (cached, once)"
+	$(BIN)/slth gap --eps-min 0.25 --draws 1 --workers 1 --no-page --json > /dev/null 2>&1
 	touch $@
 
 gap: setup
@@ -28,3 +30,7 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Numba looks for changes in a kernel's own file only: after editing one that others call, clean.
+clean:
+	find src -name '*.nb[ic]' -delete
