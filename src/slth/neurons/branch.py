@@ -89,7 +89,7 @@ def search_tree(
     pool = PointPool(problem, first.shape[0] + points.shape[0] + _POOL_ROOM, cutoff)
     numbers = pool.add(first)
     pool.add(points)
-    capacity = 3 * width + 80
+    capacity = 3 * width // 2 + 40
     depth = max(2, min(width + 2, _TREE_BYTES // (8 * capacity * (width + 1))))
     tree = empty_tree(width, capacity, depth)
     # Sums of at most N + 1 rows, of N gains, and one feature or target value each, all relative

@@ -147,7 +147,7 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
     problem, deadline = race.problem, race.deadline
     share = deadline.within(0.2 * deadline.remaining)
     moves = min(100_000, 2_000 * problem.width)
-    runs = 12 if problem.width > 10 else 4
+    runs = 8 if problem.width > 10 else 4
     found, points = anneal(problem, rng, share, moves=moves, runs=runs, goal=_goal(race))
     race.offer(found, "annealing")
     if problem.width > _CROWDED and not race.finished:
