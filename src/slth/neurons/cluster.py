@@ -15,6 +15,9 @@ from slth.neurons.local import Candidate, anneal
 from slth.neurons.problem import Problem
 
 _SIZES = (24, 60, 150, 400, 1000)
+_RUNS = 4
+# Passes over all sizes without a gain of 2 % before the search ends.
+_IDLE_PASSES = 3
 
 
 def aligned_units(problem: Problem, count: int) -> np.ndarray:
@@ -43,14 +46,21 @@ def search_clusters(
     """Anneal within growing clusters of aligned units; the best mask over all of them."""
     best = Candidate(np.zeros(problem.width, np.bool_), np.inf)
     sizes = [size for size in _SIZES if size < min(problem.width, largest)]
-    for size in [*sizes, min(problem.width, largest)]:
-        if deadline.expired or best.error < goal:
-            break
-        units = aligned_units(problem, size)
-        part = restricted(problem, units)
-        found, _ = anneal(part, rng, deadline, moves=max(100_000, 300 * size), runs=4, goal=goal)
-        if found.error < best.error:
-            best = Candidate(widened(problem, units, found.keep), found.error)
+    sizes.append(min(problem.width, largest))
+    idle = 0
+    while idle < _IDLE_PASSES and not deadline.expired:
+        before = best.error
+        for size in sizes:
+            if deadline.expired or best.error < goal:
+                return best
+            units = aligned_units(problem, size)
+            part = restricted(problem, units)
+            start = best.keep[units] if idle % 2 == 0 else None
+            moves = max(100_000, 300 * size)
+            found, _ = anneal(part, rng, deadline, start=start, moves=moves, runs=_RUNS, goal=goal)
+            if found.error < best.error:
+                best = Candidate(widened(problem, units, found.keep), found.error)
+        idle = idle + 1 if best.error > 0.98 * before else 0
     return best
 
 

@@ -63,7 +63,7 @@ def _prove_cheaply(race: Race, rng: np.random.Generator) -> None:
         return
     bound, _ = witness_bound(problem, rng, deadline.within(0.2 * deadline.remaining))
     race.prove(bound, "witness")
-    if race.finished or not _in_plane(problem):
+    if race.finished or not _circular(problem):
         return
     net, w = problem.net, problem.target.hidden[0]
     if eps is None:
@@ -72,10 +72,11 @@ def _prove_cheaply(race: Race, rng: np.random.Generator) -> None:
         race.prove(eps * _BEYOND, "wedge")
 
 
-def _in_plane(problem: Problem) -> bool:
-    """Whether the engine for d = 2 applies: linear readout, f(x) = max(<w, x>, 0)."""
+def _circular(problem: Problem) -> bool:
+    """Whether the engine for d = 2 applies: f(x) = max(<w, x>, 0). Its proofs hold for the linear
+    readout; its tickets serve both, for |max(g, 0) - f| <= |g - f| where f >= 0."""
     target = problem.target
-    return problem.linear and problem.d == 2 and target.width == 1 and target.output[0] == 1.0
+    return problem.d == 2 and target.width == 1 and target.output[0] == 1.0
 
 
 def _search_circle(race: Race, seed: int, share: float) -> None:
@@ -112,14 +113,13 @@ def _goal(race: Race) -> float:
 def _search_wide(race: Race, rng: np.random.Generator) -> None:
     problem = race.problem
     goal = _goal(race)
-    if _in_plane(problem):
-        _search_circle(race, int(rng.integers(2**31)), 0.8)
-        if not race.finished:
-            share = race.deadline.within(0.7 * race.deadline.remaining)
-            race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
-        return
-    share = race.deadline.within(0.4 * race.deadline.remaining)
-    race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
+    if _circular(problem):
+        _search_circle(race, int(rng.integers(2**31)), 0.8 if problem.linear else 0.3)
+        if race.finished:
+            return
+    if not (problem.linear and _circular(problem)):
+        share = race.deadline.within(0.4 * race.deadline.remaining)
+        race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
     if problem.width <= _SCREENABLE and not race.finished:
         _prove_wide(race, rng, np.zeros((0, problem.d)))
 
@@ -154,10 +154,11 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
         share = deadline.within(0.1 * deadline.remaining)
         cluster = search_clusters(problem, rng, share, goal=_goal(race), largest=_CROWDED)
         race.offer(cluster, "aligned cluster")
-    if _in_plane(problem) and not race.finished:
+    if _circular(problem) and not race.finished:
         # Wider than this neither the walks nor the tree close: search in the time they would take.
-        walkable = problem.width <= _WALKABLE
-        _search_circle(race, int(rng.integers(2**31)), 0.05 if walkable else 0.5)
+        walkable = problem.linear and problem.width <= _WALKABLE
+        wide = problem.linear and not walkable
+        _search_circle(race, int(rng.integers(2**31)), 0.5 if wide else 0.05)
         if walkable and not race.finished:
             _prove_on_circle(race)
     if problem.width > _CROWDED or race.unit_eps is not None:
