@@ -40,7 +40,7 @@ def least_error(net, target):
         if seen[i] > upper + 1e-9:
             break
         mask = slth.Mask.of_units(masks[i], net.d)
-        error = slth.certify(net.pruned(mask), target, rtol=1e-5)
+        error = slth.certify(net.pruned(mask), target, rtol=1e-5, time_limit=2.0)
         lower = min(lower, error.lower)
         if error.upper < upper:
             upper, best = error.upper, masks[i]

@@ -134,7 +134,7 @@ def _prove_wide(race: Race, rng: np.random.Generator, points: FloatArray) -> Non
     while not race.finished and race.bound < 0.9 * fails and cutoff > race.lower * 1e-6:
         cutoff = min(cutoff, race.lower * (1.0 - BELOW))
         before = race.bound
-        points = climb_rung(race, cutoff, points, rng, share=0.4)
+        points, _ = climb_rung(race, cutoff, points, rng, share=0.4)
         if race.bound < cutoff:
             fails = cutoff
         elif race.bound > 1.3 * before and fails == math.inf:
@@ -170,7 +170,7 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
         if race.finished:
             return
         cutoff = race.bound + rung * (race.lower * (1.0 - BELOW) - race.bound)
-        points = climb_rung(race, cutoff, points, rng, share)
-        if race.bound < min(cutoff, race.lower * (1.0 - BELOW)) and share < 1.0:
+        points, finished = climb_rung(race, cutoff, points, rng, share)
+        if not finished and share < 1.0:
             _prove_wide(race, rng, points)
             return

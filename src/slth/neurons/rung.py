@@ -22,7 +22,7 @@ from slth.neurons.sphere import cap_points
 
 def climb_rung(
     race: Race, cutoff: float, points: FloatArray, rng: np.random.Generator, share: float = 1.0
-) -> FloatArray:
+) -> tuple[FloatArray, bool]:
     """Raise the race's bound towards `cutoff` (on the unit ball), or improve its ticket.
 
     Args:
@@ -30,7 +30,8 @@ def climb_rung(
         share: of the time left, the most that is spent.
 
     Returns:
-        `points` and those found on the way.
+        `points` and those found on the way; whether the search was finished, be it below the
+        cutoff because a better ticket was met.
     """
     deadline = race.deadline.within(share * race.deadline.remaining)
     dropped = screen(race.problem, cutoff, rng, deadline.within(0.6 * deadline.remaining))
@@ -38,9 +39,9 @@ def climb_rung(
     race.stats["survivors"] = int(units.size)
     if units.size == 0:
         race.prove(min(cutoff, _empty_error(race.problem)), "screening")
-        return points
+        return points, True
     if units.size > WIDEST:
-        return points
+        return points, False
     part = restricted(race.problem, units)
     if not part.linear:
         points = np.concatenate([points, cap_points(part, cutoff, rng, deadline)])
@@ -48,7 +49,7 @@ def climb_rung(
     race.prove(min(cutoff, root.bound), "linear relaxation")
     points = np.unique(np.concatenate([points, root.points]), axis=0)
     if race.finished or root.bound >= cutoff:
-        return points
+        return points, True
 
     def judge(candidate: Candidate) -> Verdict:
         whole = Candidate(widened(race.problem, units, candidate.keep), candidate.error)
@@ -60,7 +61,7 @@ def climb_rung(
     outcome = search_tree(part, cutoff, points, root.tight, rng, deadline, judge)
     race.count("nodes", outcome.nodes)
     race.prove(min(cutoff, outcome.bound), "branch and bound")
-    return points
+    return points, outcome.finished
 
 
 def _empty_error(problem: Problem) -> float:
