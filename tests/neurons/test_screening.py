@@ -86,7 +86,7 @@ def test_a_tree_out_of_time_still_proves_something_true():
     assert 0.0 <= outcome.bound <= 0.0545
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 2, 4, 8, 12, 13])
 def test_simplex_agrees_with_a_general_solver(seed):
     """Rows added one by one, bounds tightened, against scipy's HiGHS on the same program."""
     net, target = instance(12, 3, seed)
@@ -103,9 +103,10 @@ def test_simplex_agrees_with_a_general_solver(seed):
     solve(dictionary, pool.arrays, np.inf, 1000)
     z = np.zeros(12)
     weights_of(dictionary, z)
-    for unit in np.setdiff1d(np.arange(12), dictionary.nonbasic)[:1]:
-        # A basic unit fixed at 0 is infeasible, and the dual simplex must mend it.
-        dictionary.high[unit] = 0.0
+    # A basic unit fixed at 0 is infeasible, and the dual simplex must mend it.
+    basic = np.setdiff1d(np.arange(12), dictionary.nonbasic)
+    assert basic.size > 0, "choose a seed whose optimum is fractional"
+    dictionary.high[basic[0]] = 0.0
     status, _ = solve(dictionary, pool.arrays, np.inf, 1000)
     assert status == OPTIMAL
     weights_of(dictionary, z)
