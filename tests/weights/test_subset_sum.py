@@ -196,10 +196,11 @@ def test_laws_on_arbitrary_floats(values: list[float], target: float, eps: float
 
 
 def test_time_limit_keeps_honest_statuses() -> None:
-    samples, targets = products(6, 4, 48)
-    found = subset_sum(samples, targets, time_limit=1e-9)
-    assert (found.statuses == "feasible").all()
-    assert (found.bound == 0.0).all()
+    for n in (30, 60, 80):
+        samples, targets = products(6, 4, n)
+        found = subset_sum(samples, targets, time_limit=1e-9)
+        assert (found.statuses == "feasible").all()
+        assert (found.bound == 0.0).all()
 
 
 @pytest.mark.parametrize(
@@ -223,6 +224,59 @@ def test_time_limit_keeps_honest_statuses() -> None:
 def test_bad_input(samples: object, targets: object, options: dict, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         subset_sum(samples, targets, **options)  # type: ignore[arg-type]
+
+
+def test_more_samples_than_two_lists_hold_match_enumeration() -> None:
+    """All but twelve samples are zero: enumeration over those twelve is the oracle."""
+    n = 50
+    rng = np.random.default_rng(n)
+    samples = np.zeros((1, n))
+    places = np.concatenate([rng.choice(n - 2, 10, replace=False), [n - 2, n - 1]])
+    samples[0, places] = rng.standard_normal(12)
+    target = np.array([0.7])
+    best = brute_force(samples[:, places], target)[0].min()
+    found = subset_sum(samples, target)
+    assert found.statuses[0] == "optimal"
+    assert found.upper[0] == pytest.approx(best, abs=1e-14)
+    assert best - 1e-12 <= found.bound[0] <= best
+    assert subset_sum(samples, target, eps=0.9 * best).statuses[0] == "refuted"
+    assert subset_sum(samples, target, eps=1.1 * best).statuses[0] == "reached"
+
+
+def test_sixty_four_samples_end_at_the_resolution() -> None:
+    samples, targets = products(64, 1, 64)
+    found = subset_sum(samples, targets)
+    assert found.statuses[0] == "optimal"
+    assert found.upper[0] - found.bound[0] <= 2.0**-50 * np.abs(samples).sum()
+
+
+def test_beyond_sixty_four_nothing_is_called_optimal() -> None:
+    rng = np.random.default_rng(0)
+    samples = np.abs(rng.standard_normal((3, 300)))
+    targets = np.array([0.5, 0.5, 0.9]) * samples.sum(axis=1)
+    found = subset_sum(samples, targets)
+    assert (found.statuses == "feasible").all()
+    assert (found.upper < 1e-9).all()
+    assert (found.bound == 0.0).all()
+    assert (subset_sum(samples, targets, eps=1e-6).statuses == "reached").all()
+    out = subset_sum(samples, -targets, eps=0.5)
+    assert (out.statuses == "refuted").all()
+    np.testing.assert_allclose(out.bound, targets, rtol=1e-12)
+    assert (out.kept == 0).all()
+
+
+@pytest.mark.parametrize("n", [5, 30, 64, 100])
+def test_targets_out_of_reach_are_settled_by_the_extremes(n: int) -> None:
+    samples, _ = products(n, 2, n)
+    beyond = np.array([samples[0][samples[0] > 0].sum(), samples[1][samples[1] < 0].sum()])
+    found = subset_sum(samples, beyond + np.array([3.0, -3.0]))
+    assert (found.statuses == "optimal").all()
+    assert (found.masks[0] == (samples[0] > 0)).all()
+    assert (found.masks[1] == (samples[1] < 0)).all()
+    np.testing.assert_allclose(found.bound, 3.0, rtol=1e-11)
+    assert (found.bound <= found.lower).all()
+    few = subset_sum(samples, beyond + np.array([3.0, -3.0]), at_most=2)
+    assert (few.kept <= 2).all()
 
 
 def test_best_by_count_refuses_many_samples() -> None:

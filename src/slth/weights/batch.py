@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
 from slth.solution import Status
-from slth.weights import counted, meet_in_middle, sparsest
+from slth.weights import counted, meet_in_middle, outer_signs, sparsest
 from slth.weights.enclosure import enclose
 
 # Samples tried first when any subset within eps will do, and how many more each time it fails.
 _FIRST_PREFIX = 8
 _PREFIX_STEP = 4
-# Prefix searched without a proof when there are more samples than optimality can be had for.
+# Samples searched at a time when there are more than two lists hold.
 _UNPROVEN_PREFIX = 44
 # Work of one compiled call: keys written, about a quarter of a second.
 _SLICE = 1 << 26
@@ -63,9 +63,31 @@ class Batch:
         self._samples = samples
         self._targets = targets
         self._masks = np.zeros((batch, n), dtype=bool)
-        self._bound = np.zeros(batch)
+        self._bound = self._out_of_reach()
         self._kept_bound = np.zeros(batch, dtype=np.int64)
         self._solved = np.zeros(batch, dtype=bool)
+
+    def _out_of_reach(self) -> FloatArray:
+        """How far each target surely lies beyond the sum of all positive or all negative samples.
+
+        n additions err by less than 2 n u sum |x|, u = 2^-53.
+        """
+        positive = np.maximum(self._samples, 0.0).sum(axis=1)
+        negative = np.minimum(self._samples, 0.0).sum(axis=1)
+        rounding = (self._samples.shape[1] + 4) * 2.0**-52
+        rounding = rounding * (positive - negative + np.abs(self._targets))
+        beyond = np.maximum(self._targets - positive, negative - self._targets)
+        return np.maximum(beyond - rounding, 0.0)
+
+    def _take_extremes(self) -> NDArray[np.int64]:
+        """Settle the targets out of reach; returns the other problems."""
+        far = self._bound > 0.0
+        signs = np.sign(self._targets)[far, None]
+        self._masks[far] = (
+            self._samples if len(self._samples) == 1 else self._samples[far]
+        ) * signs > 0.0
+        self._solved[far] = True
+        return np.flatnonzero(~far)
 
     def answer(self, eps: float | None) -> SubsetSums:
         """Enclose the errors and say what is proven."""
@@ -86,26 +108,35 @@ class Batch:
     def closest(self, deadline: Deadline) -> None:
         """The nearest subset of every problem."""
         n = self._samples.shape[1]
-        size = n if n <= meet_in_middle.LARGEST else _UNPROVEN_PREFIX
-        done = self._meet(np.arange(len(self._targets)), size, -1.0, deadline)
-        if size == n:
-            self._solved[done] = True
+        open_ = self._take_extremes()
+        if n <= meet_in_middle.LARGEST:
+            self._solved[self._meet(open_, n, -1.0, deadline)] = True
+        elif n <= outer_signs.LARGEST:
+            self._solved[self._meet_outer(open_, -1.0, deadline)] = True
+        else:
+            self._meet_rest(open_, -1.0, deadline)
 
     def within(self, eps: float, deadline: Deadline) -> None:
         """Any subset within eps: growing prefixes, the whole row last."""
         n = self._samples.shape[1]
         largest = n if n <= meet_in_middle.LARGEST else _UNPROVEN_PREFIX
         size = min(_FIRST_PREFIX, largest)
-        open_ = np.flatnonzero(np.abs(self._targets) > eps)
+        open_ = self._take_extremes()
+        open_ = open_[np.abs(self._targets[open_]) > eps]
         while open_.size and not deadline.expired:
-            done = self._meet(open_, size, eps, deadline)
-            if size < n:
-                self._bound[done] = 0.0
-            _, upper = enclose(self._rows(open_), self._masks[open_], self._targets[open_])
-            open_ = open_[upper > eps]
+            self._meet(open_, size, eps, deadline)
+            open_ = self._beyond(open_, eps)
             if size == largest:
                 break
             size = min(size + _PREFIX_STEP, largest)
+        if largest < n:
+            solve = self._meet_outer if n <= outer_signs.LARGEST else self._meet_rest
+            solve(open_, eps, deadline)
+
+    def _beyond(self, rows: NDArray[np.int64], eps: float) -> NDArray[np.int64]:
+        """Those of the problems whose subset is not surely within eps."""
+        _, upper = enclose(self._rows(rows), self._masks[rows], self._targets[rows])
+        return rows[upper > eps]
 
     def sparsest(self, eps: float, most: int, deadline: Deadline) -> None:
         """A subset within eps with the fewest members, at most `most`."""
@@ -189,9 +220,55 @@ class Batch:
                 self._rows(part), size, self._targets[part], eps, keys, work, masks, bounds
             )
             self._store(part, masks, size)
-            self._bound[part] = bounds
+            if size == self._masks.shape[1]:
+                self._bound[part] = bounds
             done.append(part)
         return np.concatenate(done)
+
+    def _meet_outer(
+        self, rows: NDArray[np.int64], eps: float, deadline: Deadline
+    ) -> NDArray[np.int64]:
+        """All of 49 .. 64 samples; returns the rows done in time."""
+        done = []
+        search = outer_signs.OuterSigns() if rows.size else None
+        for row in rows:
+            if search is None or deadline.expired:
+                break
+            part = np.array([row])
+            mask, bound, proven = search.closest(
+                self._rows(part)[0], float(self._targets[row]), eps, deadline
+            )
+            self._store(part, np.array([mask], dtype=np.uint64), self._masks.shape[1])
+            self._bound[row] = bound
+            if proven:
+                done.append(row)
+        return np.array(done, dtype=np.int64)
+
+    def _meet_rest(self, rows: NDArray[np.int64], eps: float, deadline: Deadline) -> None:
+        """More samples than can be searched: most are taken greedily, largest first, so that what
+        is missing lies amid the sums of the rest, samples of every magnitude. Proves nothing."""
+        n = self._masks.shape[1]
+        for row in rows:
+            if deadline.expired:
+                return
+            x = self._rows(np.array([row]))[0]
+            ranked = np.argsort(-np.abs(x), kind="stable")
+            searched = np.zeros(n, dtype=bool)
+            searched[ranked[np.linspace(0, n - 1, _UNPROVEN_PREFIX).astype(np.int64)]] = True
+            mask = np.zeros(n, dtype=bool)
+            missing = float(self._targets[row] - 0.5 * x[searched].sum())
+            for k in ranked[~searched[ranked]]:
+                if abs(missing - x[k]) < abs(missing):
+                    mask[k] = True
+                    missing -= x[k]
+            missing += 0.5 * float(x[searched].sum())
+            part = Batch(x[None, searched], np.array([missing]))
+            if eps < 0.0:
+                part.closest(deadline)
+            else:
+                part.within(eps, deadline)
+            mask[searched] = part._masks[0]
+            self._masks[row] = mask
 
     def _rows(self, rows: NDArray[np.int64]) -> FloatArray:
         """The samples of those problems: [rows, n], or [1, n] when shared."""

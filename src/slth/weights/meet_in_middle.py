@@ -22,7 +22,7 @@ from slth.weights import plain_lists, vector_lists
 
 # Largest n whose keys carry masks: 12 + 1 mask bits leave 45 bits of sum.
 PACKED = 24
-# Largest n solved to optimality: four lists of 2^24 keys are 0.5 GiB.
+# Largest n solved by two lists: four rows of 2^24 keys are 0.5 GiB.
 LARGEST = 48
 
 # Room that every list needs behind its keys.
@@ -58,7 +58,7 @@ def _sorted_halves(keys, n, work):
 
 
 @njit(cache=True, nogil=True)
-def _recover(keys, start, count, value):
+def recover(keys, start, count, value):
     """Signs (bit set: +) of keys[start:start+count] whose signed sum is exactly `value`."""
     low = count // 2
     high = count - low
@@ -94,7 +94,7 @@ def half_lists(x, n, reach, bits, keys, work):
     for k in range(n):
         span += abs(x[k])
     exponent = math.frexp(span)[1]
-    scale = math.ldexp(1.0, min(1020, int(58 - exponent - bits)))
+    scale = math.ldexp(1.0, min(1020, int(59 - exponent - bits)))
     flip = np.uint64(0)
     negative = np.int64(0)
     total_a = np.int64(0)
@@ -112,6 +112,17 @@ def half_lists(x, n, reach, bits, keys, work):
             total_b += keys[k]
     row_a, row_b = _sorted_halves(keys, n, work)
     return scale, total_a, total_b, flip, negative, row_a, row_b
+
+
+@njit(cache=True, nogil=True)
+def quanta_within(eps, scale, slack, bits):
+    """The largest distance of keys that surely means an error within eps; -1 when none does."""
+    if eps < 0.0:
+        return np.int64(-1)
+    quanta = min(eps * scale, 2.0**58) * (1.0 - 1e-9) - slack
+    if quanta < 0.0:
+        return np.int64(-1)
+    return np.int64(min(2.0**60, 2.0 * quanta * (_ONE << np.int64(bits))))
 
 
 @njit(cache=True, nogil=True)
@@ -139,19 +150,15 @@ def closest_batch(samples, n, targets, eps, keys, work, masks, bounds):
         scale, total_a, total_b, flip, negative, row_a, row_b = prepared
         goal = 2 * ((np.int64(np.rint(targets[t] * scale)) + negative) << bits)
         goal -= ((total_a + total_b) >> bits) << bits
-        stop = np.int64(-1)
-        if eps >= 0.0:
-            quanta = min(eps * scale, 2.0**58) * (1.0 - 1e-9) - slack
-            if quanta >= 0.0:
-                stop = np.int64(min(2.0**60, 2.0 * quanta * (_ONE << bits)))
+        stop = quanta_within(eps, scale, slack, bits)
         best, i, j = closest_pair(work[row_a], 1 << half, work[row_b], 1 << (n - half), goal, stop)
         if bits > 0:
             wide = (_ONE << bits) - _ONE
             mask_a = np.uint64(((work[row_a, i] + total_a) >> _ONE) & wide)
             mask_b = np.uint64(((work[row_b, j] + total_b) >> _ONE) & wide)
         else:
-            mask_a = _recover(keys, 0, half, work[row_a, i])
-            mask_b = _recover(keys, half, n - half, work[row_b, j])
+            mask_a = recover(keys, 0, half, work[row_a, i])
+            mask_b = recover(keys, half, n - half, work[row_b, j])
         masks[t] = (mask_a | (mask_b << np.uint64(half))) ^ flip
         if best <= stop:
             bounds[t] = 0.0

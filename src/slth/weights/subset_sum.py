@@ -33,7 +33,7 @@ def subset_sum(
 ) -> SubsetSums:
     """Find in each row of samples a subset whose sum is near the target.
 
-    Without eps, the nearest (proven for n <= 48; for larger n the nearest of a prefix's). With
+    Without eps, the nearest (proven for n <= 64; for larger n of a selection's). With
     eps, any within eps, or with `sparsest` one with the fewest members.
 
     Args:
