@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -31,6 +34,7 @@ class Deadline:
     def __init__(self, seconds: float = math.inf) -> None:
         self._started = time.monotonic()
         self._seconds = seconds
+        self._stopped = threading.Event()
 
     @property
     def elapsed(self) -> float:
@@ -40,7 +44,7 @@ class Deadline:
     @property
     def remaining(self) -> float:
         """Seconds left, 0.0 when past."""
-        return max(0.0, self._seconds - self.elapsed)
+        return 0.0 if self._stopped.is_set() else max(0.0, self._seconds - self.elapsed)
 
     @property
     def expired(self) -> bool:
@@ -48,5 +52,35 @@ class Deadline:
         return self.remaining <= 0.0
 
     def within(self, seconds: float) -> Deadline:
-        """A deadline `seconds` from now, but never after this one."""
-        return Deadline(min(seconds, self.remaining))
+        """A deadline `seconds` from now, but never after this one; `stop` ends both."""
+        inner = Deadline(min(seconds, self.remaining))
+        inner._stopped = self._stopped
+        return inner
+
+    def stop(self) -> None:
+        """Let this deadline, and all that are related to it by `within`, pass now."""
+        self._stopped.set()
+
+
+@contextmanager
+def stopped_by_interrupt(deadline: Deadline) -> Iterator[None]:
+    """Within, Ctrl-C stops the deadline, so that work returns what it has; a second one raises.
+
+    Only in the main thread (the others get no signals), and only where SIGINT would raise
+    KeyboardInterrupt: a handler that the program installed for itself is left alone.
+    """
+    raising = signal.default_int_handler
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not raising:
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, raising)
+        deadline.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, raising)

@@ -47,7 +47,7 @@ def prune_neurons(
 
     Source: the problem of Theorem 1, Ferre et al., arXiv 2603.02234 v2.
     """
-    from slth.certify import require_networks
+    from slth.certify.enclose import require_networks
 
     require_networks(net, target)
     radius = require_positive("radius", radius)

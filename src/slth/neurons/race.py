@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from slth.certify import certify
+from slth.certify.enclose import enclose
 from slth.limits import Deadline, Progress, Report
 from slth.network import BoolArray
 from slth.neurons.local import Candidate
@@ -122,12 +122,9 @@ class Race:
         return error.scaled(self._radius).upper > self._eps, error.lower
 
     def _certified(self, keep: BoolArray, seconds: float, rtol: float) -> Enclosure:
-        return certify(
-            self.problem.masked(keep),
-            self.problem.target,
-            rtol=rtol,
-            time_limit=max(0.05, min(seconds, 0.5 * self.deadline.remaining)),
-            eps=self.unit_eps,
+        limit = Deadline(max(0.05, min(seconds, 0.5 * self.deadline.remaining)))
+        return enclose(
+            self.problem.masked(keep), self.problem.target, 1.0, rtol, limit, eps=self.unit_eps
         )
 
     def solution(self) -> Solution:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from slth.certify import certify
+from slth.certify.enclose import enclose
+from slth.limits import Deadline
 from slth.network import FloatArray
 from slth.neurons.branch import Verdict, search_tree
 from slth.neurons.cluster import restricted, widened
@@ -66,4 +67,4 @@ def climb_rung(
 
 def _empty_error(problem: Problem) -> float:
     nothing = problem.masked(np.zeros(problem.width, np.bool_))
-    return certify(nothing, problem.target, rtol=1e-3, time_limit=1.0).lower
+    return enclose(nothing, problem.target, 1.0, 1e-3, Deadline(1.0)).lower

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from slth.certify import certify
+from slth.certify.enclose import enclose
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, Mask, ReLUNetwork
@@ -218,8 +218,8 @@ class _Run:
 
     def _sharpened(self, mask: Mask, error: Enclosure | None, rtol: float) -> Enclosure:
         """The certifier's enclosure if its upper bound is smaller than that of `error`."""
-        limit = max(1e-3, min(_CERTIFY_SECONDS, self._deadline.remaining))
-        swept = certify(self._net.pruned(mask), self._target, rtol=rtol, time_limit=limit)
+        limit = Deadline(max(1e-3, min(_CERTIFY_SECONDS, self._deadline.remaining)))
+        swept = enclose(self._net.pruned(mask), self._target, 1.0, rtol, limit)
         return swept if error is None or swept.upper < error.upper else error
 
     def _offer(self, mask: Mask, searcher: str) -> Enclosure:

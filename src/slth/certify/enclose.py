@@ -1,0 +1,154 @@
+"""The certifier for callers that handle time and interrupts themselves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from slth.certify.circle import sup_on_circle
+from slth.certify.objective import objectives
+from slth.certify.rounding import TINY, difference, into_ball
+from slth.certify.search import maximize
+from slth.errors import InvalidInput, require_positive
+from slth.limits import Deadline, Progress, Report, silent
+from slth.network import FloatArray, ReLUNetwork
+from slth.solution import Enclosure, Status
+
+# Below this fraction of sum |output| ||hidden||, the engines' rounding terms, an error counts as
+# closed: per unit, and at least.
+_NOISE_PER_UNIT = 2.0**-49
+_LEAST_NOISE = 1e-13
+
+
+def enclose(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    radius: float,
+    rtol: float,
+    deadline: Deadline,
+    *,
+    eps: float | None = None,
+    seed: int = 0,
+    report: Report = silent,
+) -> Enclosure:
+    """What `slth.certify` returns; KeyboardInterrupt propagates.
+
+    Searchers certify with this one: they have their own best answer to return on Ctrl-C.
+    """
+    require_networks(net, target)
+    radius = require_positive("radius", radius)
+    if not (isinstance(rtol, int | float) and 0 <= rtol < math.inf):
+        raise InvalidInput(
+            "rtol out of range", got=repr(rtol), expected="a number >= 0", fix="Pass rtol=1e-6."
+        )
+    unit_eps = None if eps is None else require_positive("eps", eps) / radius
+    if net.d == 1:
+        lower, upper, witness, method = _endpoints(net, target)
+    elif net.d == 2:
+        upper, point = sup_on_circle(net, target)
+        lower, witness = _attained(net, target, point)
+        method = "circle sweep"
+    else:
+        lower, upper, witness, method = _search(net, target, rtol, unit_eps, deadline, seed, report)
+    # Rounding leaves an upper bound below a lower one nowhere: both enclose the same number.
+    noise = _noise(net, target)
+    closed = upper - lower <= rtol * upper or upper <= noise
+    enclosure = Enclosure(lower, upper, witness, Status.OPEN, method).scaled(radius)
+    if eps is not None:
+        closed = closed or enclosure.upper <= eps or enclosure.lower > eps
+    if not closed:
+        return enclosure
+    return Enclosure(enclosure.lower, enclosure.upper, enclosure.witness, Status.CLOSED, method)
+
+
+def require_networks(net: object, target: object) -> None:
+    """Raise InvalidInput unless both are ReLUNetworks of the same input dimension."""
+    for name, value in (("net", net), ("target", target)):
+        if not isinstance(value, ReLUNetwork):
+            raise InvalidInput(
+                f"{name} is not a network",
+                got=type(value).__name__,
+                expected="a ReLUNetwork",
+                fix="Build one with slth.ReLUNetwork(hidden, output) or slth.neuron(w).",
+            )
+    if net.d != target.d:  # type: ignore[union-attr]
+        raise InvalidInput(
+            "target incompatible with net",
+            got=f"net with d = {net.d}, target with d = {target.d}",  # type: ignore[union-attr]
+            expected="the same input dimension",
+            fix="Compare networks on the same inputs.",
+        )
+
+
+def _mass(net: ReLUNetwork) -> float:
+    """sum |output| ||hidden||_1: what rounding errors are measured against."""
+    return float(np.abs(net.output) @ np.abs(net.hidden).sum(axis=1))
+
+
+def _noise(net: ReLUNetwork, target: ReLUNetwork) -> float:
+    """An upper bound this small is rounding, not error."""
+    relative = max(_LEAST_NOISE, _NOISE_PER_UNIT * (net.width + target.width))
+    return relative * (_mass(net) + _mass(target))
+
+
+def _attained(
+    net: ReLUNetwork, target: ReLUNetwork, point: FloatArray | None
+) -> tuple[float, FloatArray | None]:
+    """A rigorous lower bound at the point, moved into the ball; (0.0, None) without a direction."""
+    if point is None or not point.any():
+        return 0.0, None
+    witness = into_ball(point)
+    lower, _ = difference(net, target, witness)
+    return (lower, witness) if lower > 0.0 else (0.0, None)
+
+
+def _endpoints(
+    net: ReLUNetwork, target: ReLUNetwork
+) -> tuple[float, float, FloatArray | None, str]:
+    """d = 1: the unit ball is [-1, 1] and the difference is linear on either side of 0."""
+    lower = upper = 0.0
+    witness = None
+    for x in (1.0, -1.0):
+        below, above = difference(net, target, np.array([x]))
+        upper = max(upper, above)
+        if below > lower:
+            lower, witness = below, np.array([x])
+    return lower, upper, witness, "endpoints"
+
+
+def _search(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    rtol: float,
+    eps: float | None,
+    deadline: Deadline,
+    seed: int,
+    report: Report,
+) -> tuple[float, float, FloatArray | None, str]:
+    """d >= 3: each problem of the difference in turn, the incumbent carried over."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    mass = _mass(net) + _mass(target)
+    lower, upper, witness, method = 0.0, 0.0, None, "norm bound"
+    problems = objectives(net, target)
+    for index, objective in enumerate(problems):
+        share = deadline.within(deadline.remaining / (len(problems) - index))
+        bound = maximize(
+            objective,
+            incumbent=lower,
+            rtol=rtol / 2,
+            floor=_noise(net, target) if eps is None else eps * (1 - 2.0**-40) - objective.slack,
+            stop_above=math.inf if eps is None else eps,
+            deadline=share,
+            generator=generator,
+        )
+        reached, point = _attained(net, target, bound.x)
+        if reached > lower:
+            lower, witness = reached, point
+        if bound.upper + objective.slack >= upper:
+            upper, method = bound.upper + objective.slack, bound.method
+        last = index + 1 == len(problems)
+        report(Progress("certify", lower, upper if last else math.inf))
+        if eps is not None and lower > eps and not last:
+            return lower, mass, witness, method
+    return lower, upper * (1 + 2.0**-50) + TINY, witness, method

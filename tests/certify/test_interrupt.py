@@ -1,0 +1,88 @@
+"""Ctrl-C: `certify` returns what is proven, `enclose` lets it through to the searcher."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+import slth
+from slth.certify.enclose import enclose
+from slth.limits import Deadline, stopped_by_interrupt
+
+
+def never_closed() -> tuple[slth.ReLUNetwork, slth.ReLUNetwork]:
+    """No gap of these closes to nothing: rtol = 0 asks for more than floats can prove."""
+    return slth.random_network(7, 60, 0), slth.random_network(7, 60, 1)
+
+
+def press_ctrl_c_after(seconds: float) -> threading.Timer:
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    return timer
+
+
+def test_certify_returns_its_bounds():
+    net, target = never_closed()
+    timer = press_ctrl_c_after(0.5)
+    enclosure = slth.certify(net, target, rtol=0.0, time_limit=None)
+    timer.join()
+    assert enclosure.status == "open"
+    assert 0.0 < enclosure.lower < enclosure.upper
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_searchers_certifier_lets_it_through():
+    net, target = never_closed()
+    timer = press_ctrl_c_after(0.5)
+    with pytest.raises(KeyboardInterrupt):
+        enclose(net, target, 1.0, 0.0, Deadline())
+    timer.join()
+
+
+def test_a_second_interrupt_raises():
+    deadline = Deadline()
+
+    def press_twice() -> None:
+        with stopped_by_interrupt(deadline):
+            signal.raise_signal(signal.SIGINT)
+            assert deadline.expired
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        press_twice()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_stopping_reaches_related_deadlines_both_ways():
+    outer = Deadline()
+    inner = outer.within(100.0)
+    assert not inner.expired
+    inner.stop()
+    assert inner.expired
+    assert outer.expired
+
+
+def test_other_handlers_and_other_threads_are_left_alone():
+    caught = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: caught.append(number))
+    try:
+        deadline = Deadline()
+        with stopped_by_interrupt(deadline):
+            signal.raise_signal(signal.SIGINT)
+        assert caught == [signal.SIGINT]
+        assert not deadline.expired
+    finally:
+        signal.signal(signal.SIGINT, before)
+    seen = []
+
+    def work() -> None:
+        with stopped_by_interrupt(Deadline()):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
