@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cyclopts
@@ -16,6 +17,7 @@ from slth.cli.source import Source
 from slth.errors import InvalidInput
 from slth.network import ReLUNetwork
 from slth.neurons import prune_neurons
+from slth.neurons.contenders import contend
 from slth.proof import ErrorProof
 from slth.solution import Solution, Status
 from slth.ticket import Ticket
@@ -36,6 +38,7 @@ def neurons(
     radius: float = 1.0,
     time_limit: float = 60.0,
     search_seed: int = 0,
+    strategy: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> int:
@@ -55,12 +58,16 @@ def neurons(
         Seconds.
     search_seed
         Seed of the search.
+    strategy
+        Choose the units by one rule of thumb instead: single, magnitude, forward, backward,
+        relevance, popup or rounding. The ticket is certified; nothing is proven of others.
     out
         Ticket file to write.
     json
         Print one JSON object.
     """
-    return _prune(prune_neurons, "neurons", source, eps, radius, time_limit, search_seed, out, json)
+    verb = prune_neurons if strategy is None else partial(contend, strategy=strategy)
+    return _prune(verb, "neurons", source, eps, radius, time_limit, search_seed, out, json)
 
 
 @app.command

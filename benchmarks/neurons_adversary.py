@@ -1,0 +1,81 @@
+"""Refutations under attack: 1,000 pairs (network, eps) that no mask reaches, attacked by searchers.
+
+`python -m benchmarks.neurons_adversary [PAIRS]` (default 1000, spread over d = 2, 3, 5, 8 and both
+readouts). eps is 0.98 times the error of the best ticket found, so the refuted claims are nearly as
+strong as can be. The attack is the annealer from fresh seeds, and in d = 2 the walks round the
+circle for half of the time; it lasts half as long again as the proof took.
+A pair is broken when a mask's *certified* error is <= eps.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+import slth
+from benchmarks.instances import instance
+from benchmarks.table import show
+from slth.limits import Deadline
+from slth.neurons.circle_search import search_circle
+from slth.neurons.local import Candidate, anneal
+from slth.neurons.problem import Problem
+
+_WIDTHS = {2: (10, 32), 3: (10, 28), 5: (10, 28), 8: (10, 24)}
+_SECONDS = 5.0
+
+
+def attack(problem: Problem, seconds: float, eps: float, seed: int) -> list[Candidate]:
+    """The best masks that the searchers find in `seconds`."""
+    rng = np.random.default_rng([7, seed])
+    deadline = Deadline(seconds)
+    found = []
+    if problem.d == 2:
+        net, w = problem.net, problem.target.hidden[0]
+        half = deadline.within(0.5 * seconds)
+        found.append(Candidate(*search_circle(net.hidden, net.output, w, eps, half, seed, 0.0)))
+    found.append(anneal(problem, rng, deadline, runs=10**6, goal=eps)[0])
+    return found
+
+
+def main(pairs: int = 1000) -> None:
+    """Print one row for each dimension and readout, and the sum."""
+    rows = []
+    combinations = [(d, readout) for readout in ("linear", "relu") for d in _WIDTHS]
+    for number, (d, readout) in enumerate(combinations):
+        wanted = pairs * (number + 1) // len(combinations) - pairs * number // len(combinations)
+        least, most = _WIDTHS[d]
+        seed = refuted = undecided = broken = 0
+        nearest, proving, attacking = np.inf, 0.0, 0.0
+        while refuted < wanted:
+            seed += 1
+            width = least + seed % (most - least + 1)
+            net, target = instance(width, d, 10_000 + seed, readout)
+            best = slth.prune_neurons(net, target, time_limit=0.2, seed=seed)
+            eps = 0.98 * best.error.upper
+            started = time.perf_counter()
+            answer = slth.prune_neurons(net, target, eps=eps, time_limit=_SECONDS)
+            spent = time.perf_counter() - started
+            if answer.status is not slth.Status.REFUTED:
+                undecided += 1
+                continue
+            refuted += 1
+            proving += spent
+            started = time.perf_counter()
+            problem = Problem(net, target)
+            for found in attack(problem, 1.5 * spent + 0.05, eps, seed):
+                error = slth.certify(problem.masked(found.keep), target, time_limit=2.0)
+                broken += error.upper <= eps
+                nearest = min(nearest, error.upper / eps)
+            attacking += time.perf_counter() - started
+        rows.append((readout, d, f"{least}..{most}", refuted, undecided, broken, nearest))
+        rows[-1] += (proving / refuted, attacking / refuted)
+        print(*rows[-1], file=sys.stderr, flush=True)
+    rows.append(("all", "", "", sum(r[3] for r in rows), "", sum(r[5] for r in rows), "", "", ""))
+    headings = ("readout", "d", "N", "refuted", "not refuted", "broken", "nearest error / eps")
+    show("Refutations under attack", (*headings, "proof, s", "attack, s"), rows)
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))
