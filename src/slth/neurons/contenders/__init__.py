@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from slth.certify import require_networks
+from slth.certify.enclose import require_networks
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
 from slth.network import ReLUNetwork
