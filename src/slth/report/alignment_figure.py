@@ -87,6 +87,7 @@ def alignment_panel(ticket: ShownTicket) -> Panel:
         )
     figure.add_scatter(
         uid="residual-tube",
+        name="certified tube",
         x=[*tube, *tube[::-1]],
         y=[*bound, *-bound[::-1]],
         mode="lines",

@@ -7,9 +7,6 @@ of the light scheme. Figures along input families show the ball of radius R = 2.
 
 from __future__ import annotations
 
-import json
-import re
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -18,18 +15,18 @@ from slth.lab.rows import GapRun
 from slth.network import Mask, ReLUNetwork
 from slth.report.alignment_figure import alignment_panel
 from slth.report.gap_figure import gap_panel
+from slth.report.image import standalone
 from slth.report.pruning_figure import functions_figure
 from slth.report.shown_ticket import ShownTicket
 from slth.report.state_lines_figure import state_lines_panel
 from slth.report.steps_figure import steps_panel
-from slth.report.style import STYLE
 
 __all__ = ["breakpoint_alignment", "gap", "pruned_network", "pruning_steps", "state_lines"]
 
 
 def gap(run: GapRun) -> go.Figure:
     """Width against error: found and refuted widths of every series of a gap run, log-log."""
-    return _coloured(gap_panel(run).figure)
+    return standalone(gap_panel(run).figure)
 
 
 def pruned_network(net: ReLUNetwork, target: ReLUNetwork, mask: Mask) -> go.Figure:
@@ -41,7 +38,7 @@ def pruned_network(net: ReLUNetwork, target: ReLUNetwork, mask: Mask) -> go.Figu
             fit the network.
     """
     _require_neuron(net, target)
-    return _coloured(functions_figure(net, target, mask))
+    return standalone(functions_figure(net, target, mask))
 
 
 def state_lines(net: ReLUNetwork, target: ReLUNetwork, mask: Mask, eps: float) -> go.Figure:
@@ -58,7 +55,7 @@ def state_lines(net: ReLUNetwork, target: ReLUNetwork, mask: Mask, eps: float) -
     Raises:
         InvalidInput: d < 2, not a neuron mask, not one target neuron, eps <= 0.
     """
-    return _coloured(state_lines_panel(_ticket(net, target, mask, eps)).figure)
+    return standalone(state_lines_panel(_ticket(net, target, mask, eps)).figure)
 
 
 def breakpoint_alignment(
@@ -75,7 +72,7 @@ def breakpoint_alignment(
             expected="at least one kept unit",
             fix="There are no breakpoints to draw.",
         )
-    return _coloured(alignment_panel(ticket).figure)
+    return standalone(alignment_panel(ticket).figure)
 
 
 def pruning_steps(
@@ -92,7 +89,7 @@ def pruning_steps(
             expected=f"0 <= family < floor(d / 2) = {net.d // 2}",
             fix="Families are coordinate pairs, counted from 0.",
         )
-    return _coloured(steps_panel(ticket, family).figure)
+    return standalone(steps_panel(ticket, family).figure)
 
 
 def _ticket(net: ReLUNetwork, target: ReLUNetwork, mask: Mask, eps: float) -> ShownTicket:
@@ -118,11 +115,3 @@ def _require_neuron(net: ReLUNetwork, target: ReLUNetwork) -> None:
             expected=f"slth.neuron(w) with w in R^{net.d}",
             fix="These figures follow the paper's single target.",
         )
-
-
-def _coloured(figure: go.Figure) -> go.Figure:
-    """The figure with the light scheme's colours in place of the page's variables."""
-    light = STYLE[: STYLE.index("@media")]
-    colours = dict(re.findall(r"(--[\w-]+):\s*([^;]+);", light))
-    text = re.sub(r"var\((--[\w-]+)\)", lambda m: colours[m[1]], str(figure.to_json()))
-    return go.Figure(json.loads(text))

@@ -67,7 +67,8 @@ def _add_draw(figure: go.Figure, family: int, run: BinHistory) -> None:
     for uid, name, states, line in lines:
         figure.add_scatter(
             uid=f"state-{uid}-{family + 1}",
-            name=f"{name}, family {family + 1}",
+            name=name,
+            showlegend=family == 0,
             x=list(range(len(states))),
             y=states.tolist(),
             mode="lines",
@@ -82,7 +83,8 @@ def _add_ticket(figure: go.Figure, family: int, run: BinHistory) -> None:
     states = run.counts.tolist()
     figure.add_scatter(
         uid=f"state-line-{family + 1}",
-        name=f"family {family + 1}",
+        name="ticket",
+        showlegend=family == 0,
         x=list(range(len(states))),
         y=states,
         mode="lines+markers" if len(states) <= 80 else "lines",
@@ -93,7 +95,6 @@ def _add_ticket(figure: go.Figure, family: int, run: BinHistory) -> None:
     )
     figure.add_scatter(
         uid=f"state-end-{family + 1}",
-        name=f"end of family {family + 1}",
         x=[len(states) - 1],
         y=[states[-1]],
         mode="markers",

@@ -1,0 +1,1 @@
+"""Draws the pictures of docs/theory, each from a computation: `python -m docs.theory.draw`."""
