@@ -4,7 +4,8 @@ What pruning a filter or a row of weights that share their samples needs (da Cun
 Natale: Polynomially over-parameterized convolutional neural networks contain structured strong
 winning lottery tickets, 2023). Meet in the middle: the sums of one half of the samples are hashed
 on a grid with cells of width 2 eps in up to four coordinates; each sum of the other half looks
-into the at most 2^4 cells around what it lacks.
+into the at most 2^4 cells around what it lacks. With more samples than that, random selections
+of them are solved, or a k-tree is searched (vector_tree.py).
 """
 
 from __future__ import annotations
@@ -21,31 +22,36 @@ from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
 from slth.solution import Status
 from slth.weights.enclosure import enclose
+from slth.weights.vector_grid import HASHED, cell_of, hash_list
+from slth.weights.vector_tree import bits_to_hit, tree_search
 
 # Two lists of 2^20 vectors.
 LARGEST = 40
 _MOST_COORDINATES = 8
-_HASHED = 4
 # Sums of the second half looked up by one compiled call.
 _SLICE = 1 << 16
 # Random subsets of the samples tried when there are more than LARGEST.
 _FIRST_SIZE = 24
 _SIZE_STEP = 4
 _DRAWS_OF_ONE_SIZE = 2
+# k-trees grown before giving up.
+_TREES = 12
 
 
 @dataclass(frozen=True, eq=False)
 class VectorSubsetSum:
     """mask: bool [n]. lower <= max_c |sum of the subset - target|_c <= upper over the reals.
 
-    status: "reached", "refuted" (no subset is within eps, proven) or "unknown". A reached subset
-    is the nearest one of the samples searched.
+    status: "reached", "refuted" (no subset is within eps, proven) or "unknown".
+    method: "meet in the middle" (a reached subset is the nearest of all), "selection" (the nearest
+    one of a selection of the samples) or "k-tree" (any within eps).
     """
 
     mask: BoolArray
     lower: float
     upper: float
     status: Status
+    method: str
 
 
 @njit(cache=True, nogil=True)
@@ -58,36 +64,6 @@ def _all_sums(samples, sums):
             for c in range(samples.shape[1]):
                 sums[m + s, c] = sums[s, c] + samples[k, c]
         m *= 2
-
-
-@njit(cache=True, nogil=True)
-def _cell(c0, c1, c2, c3, shift):
-    """Multiplicative hash of up to four grid coordinates."""
-    word = np.uint64(c0) * np.uint64(0x9E3779B97F4A7C15)
-    word += np.uint64(c1) * np.uint64(0xC2B2AE3D27D4EB4F)
-    word += np.uint64(c2) * np.uint64(0x165667B19E3779F9)
-    word += np.uint64(c3) * np.uint64(0x27D4EB2F165667C5)
-    return np.int64(word >> np.uint64(shift))
-
-
-@njit(cache=True, nogil=True)
-def _hash_list(sums, hashed, inverse, shift, starts, order):
-    """Counting sort of the list by cell: order[starts[h]:starts[h+1]] lie in the cells of h."""
-    size = sums.shape[0]
-    cells = np.empty(size, np.int64)
-    place = np.zeros(4, np.int64)
-    starts[:] = 0
-    for s in range(size):
-        for c in range(hashed):
-            place[c] = np.int64(math.floor(sums[s, c] * inverse))
-        cells[s] = _cell(place[0], place[1], place[2], place[3], shift)
-        starts[cells[s] + 1] += 1
-    for h in range(starts.shape[0] - 1):
-        starts[h + 1] += starts[h]
-    fill = starts[:-1].copy()
-    for s in range(size):
-        order[fill[cells[s]]] = s
-        fill[cells[s]] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -109,7 +85,7 @@ def _look_up(left, right, first, last, target, hashed, inverse, shift, starts, o
             for c1 in range(low[1], high[1] + 1):
                 for c2 in range(low[2], high[2] + 1):
                     for c3 in range(low[3], high[3] + 1):
-                        h = _cell(c0, c1, c2, c3, shift)
+                        h = cell_of(c0, c1, c2, c3, shift)
                         for k in range(starts[h], starts[h + 1]):
                             s = order[k]
                             distance = 0.0
@@ -130,7 +106,8 @@ def vector_subset_sum(
     """Find a subset of the samples whose sum is within eps of the target in every coordinate.
 
     Exact for n <= 40: the nearest subset, or the proof that none is within eps. With more samples
-    random selections of growing size are solved, and failure proves nothing.
+    random selections of growing size are solved where they can be expected to hold a solution, and
+    k-trees grown where they cannot; failure proves nothing.
 
     Args:
         samples: float64 [n, d], 1 <= d <= 8.
@@ -163,19 +140,53 @@ def vector_subset_sum(
     deadline = Deadline(require_time_limit(time_limit))
     if n <= LARGEST:
         mask, exhausted = _nearest(values, wanted, eps, deadline)
-        return _answer(values, wanted, eps, mask, exhausted)
+        return _answer(values, wanted, eps, mask, exhausted, "meet in the middle")
     generator = np.random.default_rng(n)
-    found = _answer(values, wanted, eps, None, False)
+    if bits_to_hit(LARGEST, values.std(axis=0), eps) <= LARGEST:
+        found = _from_selections(values, wanted, eps, generator, deadline)
+        if found.status == Status.REACHED or deadline.expired:
+            return found
+    return _from_trees(values, wanted, eps, generator, deadline)
+
+
+def _from_selections(
+    samples: FloatArray,
+    target: FloatArray,
+    eps: float,
+    generator: np.random.Generator,
+    deadline: Deadline,
+) -> VectorSubsetSum:
+    n = len(samples)
+    found = _answer(samples, target, eps, None, False, "selection")
     for size in range(_FIRST_SIZE, LARGEST + 1, _SIZE_STEP):
         for _ in range(_DRAWS_OF_ONE_SIZE):
             chosen = np.sort(generator.choice(n, size, replace=False))
-            part, _ = _nearest(values[chosen], wanted, eps, deadline)
+            part, _ = _nearest(samples[chosen], target, eps, deadline)
             if part is not None:
                 mask = np.zeros(n, dtype=bool)
                 mask[chosen[part]] = True
-                found = _answer(values, wanted, eps, mask, False)
+                found = _answer(samples, target, eps, mask, False, "selection")
             if found.status == Status.REACHED or deadline.expired:
                 return found
+    return found
+
+
+def _from_trees(
+    samples: FloatArray,
+    target: FloatArray,
+    eps: float,
+    generator: np.random.Generator,
+    deadline: Deadline,
+) -> VectorSubsetSum:
+    found = _answer(samples, target, eps, None, False, "k-tree")
+    for _ in range(_TREES):
+        if deadline.expired:
+            break
+        mask = tree_search(samples, target, eps, generator, deadline)
+        if mask is not None:
+            found = _answer(samples, target, eps, mask, False, "k-tree")
+            if found.status == Status.REACHED:
+                break
     return found
 
 
@@ -194,11 +205,11 @@ def _nearest(
     reach = eps * (1.0 + 1e-12) + (n + 8) * 2.0**-52 * mass
     # A cell index must fit an int64 with room to spare.
     width = max(2.0 * reach, mass * 2.0**-50)
-    hashed = min(_HASHED, d)
+    hashed = min(HASHED, d)
     shift = 64 - (half + 1)
     starts = np.empty((1 << (half + 1)) + 1, dtype=np.int64)
     order = np.empty(1 << half, dtype=np.int64)
-    _hash_list(left, hashed, 1.0 / width, shift, starts, order)
+    hash_list(left, hashed, 1.0 / width, shift, starts, order)
     mask = None
     for first in range(0, len(right), _SLICE):
         if deadline.expired:
@@ -220,6 +231,7 @@ def _answer(
     eps: float,
     mask: BoolArray | None,
     exhausted: bool,
+    method: str,
 ) -> VectorSubsetSum:
     """Certify; a subset near eps that is not surely within it leaves the question open."""
     refuted = exhausted and mask is None
@@ -231,4 +243,4 @@ def _answer(
         status = Status.REACHED
     else:
         status = Status.REFUTED if refuted else Status.UNKNOWN
-    return VectorSubsetSum(mask, float(lower.max()), float(upper.max()), status)
+    return VectorSubsetSum(mask, float(lower.max()), float(upper.max()), status, method)
