@@ -27,6 +27,10 @@ class TicketError(SlthError):
     """A ticket file is missing, damaged, or does not say what it must."""
 
 
+class StoreError(SlthError):
+    """A sweep's store is missing, damaged, in use, of another kind, or cannot be written."""
+
+
 class MissingExtra(SlthError, ImportError):
     """A command needs an optional dependency that is not installed."""
 

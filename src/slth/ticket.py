@@ -5,12 +5,13 @@ docs/ticket-format.md specifies the file; slth.archive reads and writes its byte
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, BinaryIO, Literal, Self, get_args
 
 import numpy as np
 
@@ -183,7 +184,7 @@ class Ticket:
         partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
         try:
             with partial.open("xb") as stream:
-                archive.write(stream, self._header(), self._arrays(), _ARRAYS)
+                self._write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(partial, final)
@@ -191,6 +192,15 @@ class Ticket:
             raise TicketError(f"{final}: cannot write the ticket: {error}") from error
         finally:
             partial.unlink(missing_ok=True)
+
+    def to_bytes(self) -> bytes:
+        """The file's bytes: equal tickets have equal ones."""
+        stream = io.BytesIO()
+        self._write(stream)
+        return stream.getvalue()
+
+    def _write(self, stream: BinaryIO) -> None:
+        archive.write(stream, self._header(), self._arrays(), _ARRAYS)
 
     def _header(self) -> dict[str, Any]:
         net: dict[str, Any] = {"readout": self.net.readout, "sha256": self.net.digest()}
@@ -239,13 +249,29 @@ class Ticket:
         """
         try:
             with open(path, "rb") as stream:
-                header, arrays = archive.read(stream, _ARRAYS)
-            _require_header(header)
-            return cls._from_parts(header, arrays)
+                return cls._read(stream)
         except (Damaged, InvalidInput) as error:
             raise TicketError(f"{path}: not a valid ticket: {error}") from error
         except OSError as error:
             raise TicketError(f"{path}: cannot read the ticket: {error}") from error
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what `to_bytes` gave.
+
+        Raises:
+            TicketError: as `load`.
+        """
+        try:
+            return cls._read(io.BytesIO(data))
+        except (Damaged, InvalidInput) as error:
+            raise TicketError(f"not a valid ticket: {error}") from error
+
+    @classmethod
+    def _read(cls, stream: BinaryIO) -> Self:
+        header, arrays = archive.read(stream, _ARRAYS)
+        _require_header(header)
+        return cls._from_parts(header, arrays)
 
     @classmethod
     def _from_parts(cls, header: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Self:

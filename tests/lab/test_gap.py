@@ -5,9 +5,9 @@ from concurrent.futures import Executor, Future
 import pytest
 
 import slth
+from slth.lab.cell import measure, network_of, target_of
 from slth.lab.gap import cells_of, plan_gap, run_gap
 from slth.lab.rows import Series
-from slth.lab.trial import measure, network_of, target_of
 
 
 class Inline(Executor):

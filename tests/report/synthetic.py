@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
+from slth.lab.cell import target_of
 from slth.lab.rows import GapPlan, GapRun, Readout, Series, WidthRow
-from slth.lab.trial import target_of
 from slth.network import random_network
 
 EPS = (1 / 4, 1 / 8, 1 / 16, 1 / 32)

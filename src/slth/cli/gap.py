@@ -14,10 +14,10 @@ from rich.table import Table
 import slth
 from slth.cli.output import announce_compilation, counting_bar, print_json, stderr, stdout
 from slth.errors import InvalidInput, require_count
+from slth.lab.cell import Cell, network_of, target_of
 from slth.lab.gap import cells_of, plan_gap, run_gap
 from slth.lab.laws import Law, Summary, fit, summarize
 from slth.lab.rows import GapPlan, GapRun, Series
-from slth.lab.trial import Cell, network_of, target_of
 from slth.network import Readout
 from slth.report import require_plotting, write_page
 from slth.ticket import Ticket

@@ -8,8 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 
 from slth.errors import InvalidInput, require_count, require_positive
+from slth.lab.cell import Cell, measure
 from slth.lab.rows import GapPlan, GapRun, Series, WidthRow
-from slth.lab.trial import Cell, measure
 
 # Called with every finished cell.
 OnCell = Callable[[Cell], None]

@@ -1,98 +1,95 @@
-"""One cell of the gap experiment: a series, a draw, an eps. Runs in a worker process."""
+"""A trial: one question to one random draw, its key, its seeds, its network and target."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 
-from slth.lab.rows import GapPlan, Series, WidthRow
-from slth.lab.width import Found, bracket_width
-from slth.network import ReLUNetwork, neuron, random_network
-from slth.neurons import prune_neurons
-from slth.solution import Solution
-from slth.weights import prune_weights
+import slth
+from slth.network import Readout, ReLUNetwork, neuron, random_network
 
-
-def network_of(plan: GapPlan, series: Series, draw: int, width: int) -> ReLUNetwork:
-    """Draw `draw`'s first `width` units."""
-    return random_network(plan.d, width, plan.seed + draw, series.readout)
-
-
-def target_of(plan: GapPlan, draw: int) -> ReLUNetwork:
-    """Draw `draw`'s target neuron, uniform on the sphere."""
-    entropy = np.random.SeedSequence(plan.seed + draw, spawn_key=(plan.d, 1))
-    direction = np.random.Generator(np.random.PCG64(entropy)).standard_normal(plan.d)
-    return neuron(direction, normalize=True)
+Pruning = Literal["neurons", "weights"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A row and, for a found ticket, the solution on the network of `row.found` units."""
+class Trial:
+    """What is asked, of which draw, within which limits. Equal trials have equal keys.
 
-    row: WidthRow
-    solution: Solution | None
-
-
-def measure(
-    plan: GapPlan, series: Series, draw: int, eps: float, easier: Cell | None, known: Cell | None
-) -> Cell:
-    """Bracket the width that draw `draw` needs for `eps`.
-
-    Args:
-        easier: the same series and draw at a larger eps: what is refuted there is refuted here.
-        known: the neuron-pruning cell of the same draw, eps and readout: a neuron ticket is a
-            weight mask too, so weight pruning starts from it.
+    Attributes:
+        pruning, readout, d: what is pruned and how.
+        eps: uniform error asked for, per unit of radius; None asks for the smallest error.
+        width: hidden units; None asks for the smallest width with a ticket, and the largest
+            without, by bisection over nested networks (needs eps).
+        draw: index of the draw in its plan; seed: of that draw's `random_network` and target.
+        contender: a named searcher instead of slth's own; None is slth's own.
+        max_width: widest network that bisection tries; None for a fixed width.
+        search_seconds: limit of one search at one width; trial_seconds: of the whole trial; None
+            is no limit.
+        after: keys of the trials whose proofs and tickets this one starts from, so that equal
+            keys mean equal questions with equal beginnings.
     """
-    started = time.monotonic()
-    target = target_of(plan, draw)
-    prune = prune_neurons if series.pruning == "neurons" else prune_weights
 
-    def search(width: int) -> Solution:
-        net = network_of(plan, series, draw, width)
-        return prune(net, target, eps=eps, time_limit=plan.search_seconds, seed=plan.seed + draw)
+    pruning: Pruning
+    readout: Readout
+    d: int
+    eps: float | None
+    width: int | None
+    draw: int
+    seed: int
+    contender: str | None = None
+    max_width: int | None = None
+    search_seconds: float | None = None
+    trial_seconds: float | None = None
+    after: tuple[str, ...] = ()
 
-    # Any ticket that already reaches eps: the same mask of a larger eps, or a neuron ticket.
-    reaching = [
-        Found(cell.row.found, cell.solution)
-        for cell in (easier, known)
-        if cell is not None
-        and cell.solution is not None
-        and cell.row.found is not None
-        and cell.solution.error.upper <= eps
-    ]
-    bracket = bracket_width(
-        search,
-        refuted=0 if easier is None else easier.row.refuted,
-        refuted_bound=0.0 if easier is None else easier.row.refuted_bound,
-        found=min(reaching, key=lambda ticket: ticket.width, default=None),
-        max_width=plan.max_width,
-    )
-    solution = None if bracket.found is None else bracket.found.solution
-    row = WidthRow(
-        series,
-        draw,
-        eps,
-        bracket.refuted,
-        bracket.refuted_bound,
-        None if bracket.found is None else bracket.found.width,
-        None if solution is None else solution.error.upper,
-        None if solution is None else _kept(series, solution),
-        () if solution is None else _kept_units(solution),
-        bracket.tried,
-        time.monotonic() - started,
-    )
-    return Cell(row, solution)
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) of slth's version and all fields, as canonical JSON."""
+        return _sha256({"slth": slth.__version__, **asdict(self)})
 
+    @property
+    def search_seed(self) -> int:
+        """Seed of the searchers: 31 bits of the SHA-256 of all fields but `after`."""
+        fields = {name: value for name, value in asdict(self).items() if name != "after"}
+        return int(_sha256(fields)[:8], 16) >> 1
 
-def _kept(series: Series, solution: Solution) -> int:
-    """Units for neuron pruning, single weights for weight pruning."""
-    mask = solution.mask
-    return mask.kept_units if series.pruning == "neurons" else mask.kept_weights
+    @property
+    def label(self) -> str:
+        """The curve that the trial belongs to, for progress and tables."""
+        kind = "neurons" if self.pruning == "neurons" else "weights"
+        name = "" if self.contender is None else f", {self.contender}"
+        return f"{kind}, {self.readout} readout, d = {self.d}{name}"
+
+    def network(self, width: int) -> ReLUNetwork:
+        """The first `width` units of the draw."""
+        return random_network(self.d, width, self.seed, self.readout)
+
+    @property
+    def target(self) -> ReLUNetwork:
+        """The draw's target neuron."""
+        return target_of_seed(self.d, self.seed)
 
 
-def _kept_units(solution: Solution) -> tuple[int, ...]:
-    """Indices of the units that the ticket uses."""
-    alive = solution.mask.output & solution.mask.hidden.any(axis=1)
-    return tuple(int(i) for i in np.flatnonzero(alive))
+def target_of_seed(d: int, seed: int) -> ReLUNetwork:
+    """A neuron uniform on the sphere: PCG64 seeded by `SeedSequence(seed, spawn_key=(d, 1))`."""
+    entropy = np.random.SeedSequence(seed, spawn_key=(d, 1))
+    direction = np.random.Generator(np.random.PCG64(entropy)).standard_normal(d)
+    return neuron(direction, normalize=True)
+
+
+def draw_seed(seed: int, draw: int) -> int:
+    """Seed of draw `draw` of a plan with seed `seed`: 48 bits of a SHA-256 of both.
+
+    All trials of a draw share it, whatever their eps, width or pruning: networks are nested and
+    comparisons are paired.
+    """
+    return int(_sha256({"draw": draw, "seed": seed})[:12], 16)
+
+
+def _sha256(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slth.limits import Deadline
 from slth.solution import Solution, Status
 
 # search(width): decide eps on the first `width` units.
@@ -54,7 +55,13 @@ def needed_width(solution: Solution) -> int:
 
 
 def bracket_width(
-    search: Search, *, refuted: int, refuted_bound: float, found: Found | None, max_width: int
+    search: Search,
+    *,
+    refuted: int,
+    refuted_bound: float,
+    found: Found | None,
+    max_width: int,
+    deadline: Deadline | None = None,
 ) -> WidthBracket:
     """Narrow the bracket [refuted, found] by searching at widths between and above.
 
@@ -63,7 +70,9 @@ def bracket_width(
         refuted, refuted_bound: what is known already (0 and 0.0 if nothing).
         found: a known ticket, or None.
         max_width: the widest network to try.
+        deadline: no search is started after it; what is proven by then is returned.
     """
+    deadline = deadline or Deadline()
     undecided: set[int] = set()
     tried = refuted if found is None else found.width
 
@@ -81,16 +90,16 @@ def bracket_width(
             undecided.add(width)
 
     width = refuted
-    while found is None and width < max_width:
+    while found is None and width < max_width and not deadline.expired:
         width = min(max_width, max(width + 1, math.ceil(width * _GROWTH)))
         probe(width)
     # Between a width that failed and the ticket, then between the refuted and the undecided ones.
-    while found is not None:
+    while found is not None and not deadline.expired:
         below = max([refuted, *(w for w in undecided if w < found.width)])
         if not _apart(below, found.width):
             break
         probe(_between(below, found.width))
-    while True:
+    while not deadline.expired:
         above = min([w for w in undecided if w > refuted], default=refuted)
         if not _apart(refuted, above):
             break

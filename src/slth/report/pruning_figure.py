@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from slth.lab.cell import target_of
 from slth.lab.rows import GapRun
-from slth.lab.trial import target_of
 from slth.network import FloatArray, Mask, ReLUNetwork, random_network
 from slth.report.marks import MARKS, axis, layout, swatch
 from slth.report.network_diagram import network_diagram

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from slth.lab.cell import target_of
 from slth.lab.rows import GapRun, Series
-from slth.lab.trial import target_of
 from slth.network import ReLUNetwork, random_network
 from slth.report.along import interval
 

@@ -1,0 +1,91 @@
+"""Opening a store's SQLite file, and saying what SQLite's errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from slth.errors import StoreError
+from slth.lab.schema import APPLICATION, SCHEMA_VERSION
+
+_BUSY_SECONDS = 60.0
+# What a read-only opening says of a transaction that must be rolled back.
+ROLLBACK_NEEDED = {"SQLITE_READONLY_ROLLBACK", "SQLITE_CANTOPEN", "SQLITE_READONLY"}
+
+
+def connect(file: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
+    """A connection that commits by itself unless a transaction is begun, and waits for locks."""
+    return sqlite3.connect(
+        f"{file.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def require_store(file: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, if it leads to a store of this schema."""
+    application = _pragma(connection, "application_id")
+    version = _pragma(connection, "user_version")
+    if application != APPLICATION:
+        raise StoreError(f"{file}: an SQLite file, but not a store of slth. Name another file.")
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{file}: a store of schema {version}; this slth knows {SCHEMA_VERSION}. "
+            "Open it with the version of slth that wrote it."
+        )
+    return connection
+
+
+@contextmanager
+def translated(file: Path) -> Iterator[None]:
+    """Turn SQLite's errors into StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"{file}: {_meaning(error)}") from error
+
+
+def _meaning(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    for start, meaning in (
+        ("SQLITE_NOTADB", "not an SQLite file. Name another file."),
+        (
+            "SQLITE_CORRUPT",
+            "the file is damaged. Copy what can be read with `sqlite3 FILE .recover`, or name "
+            "another file and run the sweep again; tickets are kept beside it.",
+        ),
+        (
+            "SQLITE_BUSY",
+            f"another program has locked the file for over {_BUSY_SECONDS:g} s. Close it and run "
+            "the same command again; finished trials are kept.",
+        ),
+        (
+            "SQLITE_FULL",
+            "the disk is full. Make room and run the same command again; finished trials are kept.",
+        ),
+        (
+            "SQLITE_READONLY",
+            "the file or its folder cannot be written. Copy it to a folder that can.",
+        ),
+        (
+            "SQLITE_CANTOPEN",
+            "the file cannot be opened, or its folder cannot be written. Choose another folder.",
+        ),
+        (
+            "SQLITE_IOERR",
+            f"reading or writing failed ({error}): a full disk, a limit on file sizes, or a fault "
+            "of the disk. Mend it and run the same command again; finished trials are kept.",
+        ),
+    ):
+        if name.startswith(start):
+            return meaning
+    return str(error)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> Any:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]

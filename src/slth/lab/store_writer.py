@@ -1,0 +1,189 @@
+"""Writing a store: one writer, one transaction a trial, tickets before the rows that name them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import sqlite3
+import time
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import slth
+from slth.errors import StoreError
+from slth.lab.outcome import Outcome
+from slth.lab.plan import Plan
+from slth.lab.schema import APPLICATION, SCHEMA, SCHEMA_VERSION, Row
+from slth.lab.store_file import connect, require_store, translated
+from slth.lab.ticket_files import ticket_file
+from slth.lab.trial import Trial
+
+_INSERT = (
+    f"INSERT OR REPLACE INTO trials ({', '.join(Row._fields)}) "
+    f"VALUES ({', '.join('?' * len(Row._fields))})"
+)
+
+
+class StoreWriter:
+    """The one writer of a store, as long as it is open. Use as a context manager.
+
+    A second one for the same file is refused. A process that dies at any moment leaves a store
+    that holds every trial recorded before, and nothing of any other.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: sqlite3.Connection):
+        self._path = path
+        self._connection = connection
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: str | PathLike[str]) -> Self:
+        """Open a store for writing; make it if there is no such file.
+
+        Raises:
+            StoreError: another sweep writes to it, the folder is missing or cannot be written, or
+                the file is no store, of another schema, or damaged.
+        """
+        file = Path(path)
+        if not file.parent.is_dir():
+            raise StoreError(f"{file}: no such folder. Create it first: mkdir -p {file.parent}")
+        lock = _locked(file)
+        try:
+            with translated(file):
+                connection = connect(file, "rwc")
+                # Every commit reaches the disk before a trial is said to be done.
+                connection.execute("PRAGMA synchronous = FULL")
+                if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+                    _create(connection)
+                return cls(file, require_store(file, connection), lock)
+        except BaseException:
+            lock.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let others write."""
+        self._connection.close()
+        self._lock.close()
+
+    @property
+    def path(self) -> Path:
+        """The store's file."""
+        return self._path
+
+    def record(self, trial: Trial, outcome: Outcome, attempts: int = 1) -> None:
+        """Write the ticket, then the row, replacing an earlier row of the trial.
+
+        Raises:
+            StoreError: it cannot be written: a full disk, a lock; what was recorded before stays.
+        """
+        digest = None if outcome.ticket is None else self._write_ticket(outcome.ticket)
+        row = _row(trial, outcome, digest, attempts)
+        with translated(self._path):
+            self._connection.execute(_INSERT, row)
+
+    def record_plan(self, plan: Plan) -> None:
+        """Remember that the plan was run on this store."""
+        with translated(self._path):
+            self._connection.execute(
+                "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?)",
+                (plan.key, plan.name, plan.to_toml(), slth.__version__, time.time()),
+            )
+
+    def _write_ticket(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        final = ticket_file(self._path, digest)
+        if final.is_file():
+            return digest
+        partial = final.with_name(f".{digest}.{secrets.token_hex(4)}.partial")
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(partial, final)
+        except OSError as error:
+            raise StoreError(
+                f"{final}: cannot write the ticket ({error.strerror}). Make room or choose another "
+                "folder, and run the same command again; finished trials are kept."
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return digest
+
+
+def _locked(file: Path) -> sqlite3.Connection:
+    """Holds `NAME.lock` against other writers until it is closed or this process dies.
+
+    An exclusive transaction on an empty file of its own: SQLite's locks work where the store does,
+    and readers of the store are not kept out.
+    """
+    lock = sqlite3.connect(file.with_name(f"{file.name}.lock"), timeout=0.0, isolation_level=None)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        lock.close()
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
+            raise StoreError(
+                f"{file}: another sweep is writing to it. Wait for it, stop it, or name another "
+                "file."
+            ) from error
+        raise StoreError(
+            f"{file}: the folder cannot be written. Choose another folder with --store."
+        ) from error
+    return lock
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.executescript(
+        f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION};"
+        f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+    )
+
+
+def _row(trial: Trial, outcome: Outcome, ticket: str | None, attempts: int) -> Row:
+    return Row(
+        key=trial.key,
+        slth=outcome.slth,
+        pruning=trial.pruning,
+        readout=trial.readout,
+        d=trial.d,
+        eps=trial.eps,
+        width=trial.width,
+        draw=trial.draw,
+        seed=trial.seed,
+        contender=trial.contender,
+        max_width=trial.max_width,
+        search_seconds=trial.search_seconds,
+        trial_seconds=trial.trial_seconds,
+        after=" ".join(trial.after),
+        state=outcome.state,
+        status=outcome.status,
+        refuted=outcome.refuted,
+        found=outcome.found,
+        tried=outcome.tried,
+        bound=outcome.bound,
+        error_lower=outcome.error_lower,
+        error_upper=outcome.error_upper,
+        kept_units=outcome.kept_units,
+        kept_weights=outcome.kept_weights,
+        ticket=ticket,
+        message=outcome.message,
+        attempts=attempts,
+        seconds=outcome.seconds,
+        finished=time.time(),
+    )
