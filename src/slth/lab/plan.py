@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from slth.errors import InvalidInput, require_count, require_positive
+from slth.lab.searchers import searcher_of
 from slth.lab.trial import Pruning, Trial, draw_seed
 from slth.network import Readout
 
@@ -53,6 +54,8 @@ class Grid:
                     expected="one or more different values",
                     fix="List each once.",
                 )
+        for pruning, contender in itertools.product(self.pruning, self.contender):
+            searcher_of(pruning, contender)
         for d in self.d:
             require_count("d", d, least=1)
         for width in self.width or ():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from slth.errors import InvalidInput
 from slth.lab.trial import Pruning
 from slth.neurons import prune_neurons
+from slth.neurons.contenders import CONTENDERS, contend
 from slth.solution import Solution
 from slth.weights import prune_weights
 
@@ -22,9 +24,12 @@ def searcher_of(pruning: Pruning, contender: str | None) -> Searcher:
     """
     if contender is None:
         return prune_neurons if pruning == "neurons" else prune_weights
+    if pruning == "neurons" and contender in CONTENDERS:
+        return partial(contend, strategy=contender)
+    known = ", ".join(("slth", *CONTENDERS)) if pruning == "neurons" else "slth"
     raise InvalidInput(
-        f"unknown contender for {pruning}",
+        f"unknown contender for pruning {pruning}",
         got=repr(contender),
-        expected="'slth', its own search",
+        expected=f"one of {known}",
         fix="Mend the plan's `contender`.",
     )
