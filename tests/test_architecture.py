@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room may import those on earlier lines only (and its own files).
 LAYERS = [
-    {"errors"},
+    {"errors", "notebook"},
     {"network", "theory"},
     {"solution", "limits", "exact", "archive"},
     {"proof"},
@@ -30,7 +30,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 # The checker and the theory are to be read on their own.
 ONLY = {
     "theory": {"errors"},
-    "check": {"network", "ticket", "exact", "proof", "errors"},
+    "check": {"network", "ticket", "exact", "proof", "errors", "notebook"},
     "ticket": {"network", "solution", "exact", "archive", "proof", "errors"},
 }
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from slth.exact import Form, Limit, aligned, form, integers, length, power, simplified
 from slth.network import ReLUNetwork
+from slth.notebook import facts_html
 from slth.proof import ONE, ErrorProof, RefutationProof
 from slth.ticket import Ticket
 
@@ -89,6 +90,10 @@ class Verdict:
 
     def __str__(self) -> str:
         return "\n".join(f"{c.outcome}: {c.statement} ({c.reason})" for c in self.claims)
+
+    def _repr_html_(self) -> str:
+        facts = [(str(c.outcome), f"{c.statement} ({c.reason})") for c in self.claims]
+        return facts_html(f"Verdict: {self.outcome}", facts)
 
 
 class _Refused(Exception):

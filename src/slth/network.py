@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slth.errors import InvalidInput, require_array, require_count
+from slth.notebook import facts_html
 
 Readout = Literal["linear", "relu"]
 FloatArray = NDArray[np.float64]
@@ -122,6 +123,20 @@ class ReLUNetwork:
 
     def __repr__(self) -> str:
         return f"ReLUNetwork(width={self.width}, d={self.d}, readout={self.readout!r})"
+
+    def _repr_html_(self) -> str:
+        total = "sum" if self.readout == "linear" else "relu of the sum"
+        largest = [
+            f"{float(np.abs(weights).max(initial=0.0)):.4g}"
+            for weights in (self.hidden, self.output)
+        ]
+        facts = [
+            ("function", f"{total} of output[i] relu(<hidden[i], x>), i < {self.width:,}"),
+            ("hidden", f"float64 [{self.width:,}, {self.d:,}], largest |weight| {largest[0]}"),
+            ("output", f"float64 [{self.width:,}], largest |weight| {largest[1]}"),
+            ("readout", self.readout),
+        ]
+        return facts_html("ReLU network, one hidden layer, no bias", facts)
 
     def masked(self, mask: Mask) -> ReLUNetwork:
         """The same network with every weight the mask drops set to 0; same width."""

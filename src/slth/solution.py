@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from slth.network import FloatArray, Mask, ReLUNetwork
+from slth.notebook import facts_html
 
 
 class Status(StrEnum):
@@ -28,6 +29,15 @@ class Status(StrEnum):
     REACHED = "reached"
     REFUTED = "refuted"
     UNKNOWN = "unknown"
+
+
+_MEANING = {
+    Status.OPTIMAL: "no mask of that kind has a smaller error, within the tolerance",
+    Status.FEASIBLE: "the best ticket found",
+    Status.REACHED: "this ticket is within the eps asked for",
+    Status.REFUTED: "every mask of that kind errs by more than the eps asked for",
+    Status.UNKNOWN: "neither reached nor refuted within the limits",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,17 @@ class Enclosure:
     def gap(self) -> float:
         """upper - lower."""
         return self.upper - self.lower
+
+    def __repr__(self) -> str:
+        return f"Enclosure({self.lower:.9g} <= error <= {self.upper:.9g}, {self.status})"
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ("proven", f"{self.lower:.9g} <= error <= {self.upper:.9g} ({self.status})"),
+            ("method", self.method),
+            ("lower bound attained at x =", _point(self.witness)),
+        ]
+        return facts_html("Enclosure of the uniform error", facts)
 
     def scaled(self, radius: float) -> Enclosure:
         """The enclosure over the ball of that radius, from the one over the unit ball.
@@ -87,3 +108,31 @@ class Solution:
     status: Status
     pruned: ReLUNetwork
     stats: Mapping[str, object] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"Solution({self.status}: {self.mask!r}, error in [{self.error.lower:.6g}, "
+            f"{self.error.upper:.6g}], every mask >= {self.bound:.6g})"
+        )
+
+    def _repr_html_(self) -> str:
+        said = _MEANING.get(self.status, "")
+        kept = f"{self.mask.kept_units:,} of {len(self.mask.output):,} units, "
+        facts = [
+            ("status", f"{self.status}: {said}" if said else self.status),
+            ("this ticket", f"{self.error.lower:.9g} <= error <= {self.error.upper:.9g}"),
+            ("every mask", f"error >= {self.bound:.9g}" if self.bound > 0 else "nothing proven"),
+            ("kept", f"{kept}{self.mask.kept_weights:,} weights, {self.pruned.readout} readout"),
+            *((name, _short(value)) for name, value in self.stats.items()),
+        ]
+        return facts_html("Ticket", facts)
+
+
+def _short(value: object) -> object:
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def _point(x: FloatArray | None) -> str:
+    if x is None:
+        return "no point"
+    return np.array2string(x, precision=4, threshold=8, edgeitems=3, max_line_width=200)

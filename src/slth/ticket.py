@@ -85,6 +85,13 @@ class Ticket:
     error_proof: ErrorProof | None = None
     refutation: RefutationProof | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"Ticket({self.kind} mask, {self.status}: {self.mask!r}, error <= "
+            f"{self.error.upper:.6g} on the ball of radius {self.radius:g}, "
+            f"every mask >= {self.bound:.6g})"
+        )
+
     def __post_init__(self) -> None:
         self.mask.require_fits(self.net)
         require_positive("radius", self.radius)
