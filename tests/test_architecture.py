@@ -16,8 +16,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [
     {"errors", "notebook"},
     {"network", "theory"},
-    {"solution", "limits", "exact", "archive"},
-    {"proof"},
+    {"proof", "limits", "exact", "archive"},
+    {"solution"},
     {"certify"},
     {"neurons", "weights"},
     {"ticket"},

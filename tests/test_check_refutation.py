@@ -112,6 +112,7 @@ def test_no_multipliers_prove_more_than_the_optimum(readout):
         points = points_on_sphere(2, 120)
         proof = refute_neurons(net, target, 0.9 * best, points)
         assert proof is not None
+        used = len(proof.points)
         for _ in range(25):
             parts = {name: getattr(proof, name).copy() for name in vars(proof)}
             kind = rng.integers(4)
@@ -119,12 +120,12 @@ def test_no_multipliers_prove_more_than_the_optimum(readout):
             if kind == 0:
                 parts["weight"][at] *= rng.choice([-1.0, 0.0, 0.5, 3.0])
             elif kind == 1:
-                parts["points"][rng.integers(120)] *= rng.choice([-1.0, 0.5, 1e6])
+                parts["points"][rng.integers(used)] *= rng.choice([-1.0, 0.5, 1e6])
             elif kind == 2:
                 parts["unit"][rng.integers(len(parts["unit"]))] = rng.integers(0, 4)
                 parts["unit"][-1] = -1
             else:
-                parts["point"][at] = rng.integers(120)
+                parts["point"][at] = rng.integers(used)
             try:
                 changed = RefutationProof(**parts)
             except slth.InvalidInput:
@@ -199,6 +200,47 @@ def test_the_child_that_drops_may_come_first():
         proof = recorder.proof(np.array([[1.0, 0.0]]))
         assert outcome(refuting(net, target, 2.0 - 1e-12, proof)) is expected
     assert outcome(refuting(net, target, 2.0 + 1e-12, proof)) is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        ([0, +1.0, 1, -1.0, None], Outcome.VERIFIED),
+        ([0, 1, +1.0, None, -1.0], Outcome.VERIFIED),
+        ([0, +1.0, None], Outcome.REFUSED),
+        ([0, None, -1.0], Outcome.REFUSED),
+    ],
+)
+def test_a_leaf_without_multipliers_has_those_of_the_leaf_before(tree, expected):
+    # As above: at (1, 0) the network is 3 too large with unit 0, and 2 too small without.
+    net = slth.ReLUNetwork([[1.0, 0.0], [0.0, 1.0]], [5.0, 1.0])
+    target = slth.ReLUNetwork([[1.0, 0.0]], [2.0])
+    recorder = RefutationRecorder()
+    for node in tree:
+        if isinstance(node, int):
+            recorder.branch(node)
+        else:
+            recorder.leaf([] if node is None else [0], [] if node is None else [node])
+    proof = recorder.proof(np.array([[1.0, 0.0]]))
+    assert outcome(refuting(net, target, 2.0 - 1e-12, proof)) is expected
+
+
+def test_long_columns_are_kept_in_files(monkeypatch):
+    def proof():
+        recorder = RefutationRecorder()
+        for unit in range(50):
+            recorder.branch(unit, keep_first=unit % 2 == 0)
+            recorder.leaf([3, 1], [unit + 0.5, -1.0])
+        recorder.leaf([0], [1.0])
+        return recorder.proof(np.arange(10.0).reshape(5, 2))
+
+    held = proof()
+    monkeypatch.setattr("slth.proof._HELD_BYTES", 100)
+    filed = proof()
+    assert len(filed.points) == 3
+    for name in vars(held):
+        np.testing.assert_array_equal(getattr(filed, name), getattr(held, name))
+        assert not getattr(filed, name).flags.writeable
 
 
 def test_malformed_trees_are_refused():

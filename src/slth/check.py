@@ -22,11 +22,9 @@ import numpy as np
 from slth.exact import Form, Limit, aligned, form, integers, length, power, simplified
 from slth.network import ReLUNetwork
 from slth.notebook import facts_html
-from slth.proof import ONE, ErrorProof, RefutationProof
+from slth.proof import ONE, OPTIMAL_WITHIN, ErrorProof, RefutationProof
 from slth.ticket import Ticket
 
-# "optimal" is confirmed when the proven bound reaches the proven error up to this fraction of it.
-OPTIMAL_WITHIN = Fraction(1, 4000)
 # What the checker is willing to spend on one claim, about a minute and half a GiB: operations on
 # integers, integers held (of 64 bits; longer ones count several times), units swept in the plane.
 _MOST_WORK = 200_000_000
@@ -36,7 +34,7 @@ _MOST_SWEPT = 200_000
 _MOST_SPLITS = 300
 
 _MEANING = {
-    "optimal": "no mask of that kind errs less, but for a fraction of 1/4000",
+    "optimal": "no mask of that kind errs less, but for a fraction of 1e-5",
     "reached": "error <= eps",
     "refuted": "every mask of that kind has error > eps",
 }
@@ -432,15 +430,18 @@ def _neuron_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gai
     _require_work((len(proof.weight) + len(proof.unit)) * width)
     _require_work(len(points) * width, _MOST_NUMBERS)
     table = np.maximum(points @ net.rows.T, 0) * net.sign
-    stack, leaf = [np.zeros(width, dtype=np.int8)], 0
+    at, weight = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=object)
+    gains, leaf = np.zeros(width, dtype=object), 0
+    stack = [np.zeros(width, dtype=np.int8)]
     for code in map(int, proof.unit):
         if not stack:
             raise _Refused("the refutation has nodes to spare")
         fixed = stack.pop()
         if code == -1:
-            span = slice(proof.start[leaf], proof.start[leaf + 1])
-            at, weight = proof.point[span], integers(proof.weight[span])[0]
-            gains = weight @ table[at]
+            if proof.start[leaf] < proof.start[leaf + 1]:
+                span = slice(proof.start[leaf], proof.start[leaf + 1])
+                at, weight = proof.point[span], integers(proof.weight[span])[0]
+                gains = weight @ table[at]
             yield at, weight, gains[fixed > 0].sum() + np.minimum(gains[fixed == 0], 0).sum()
             leaf += 1
             continue
@@ -474,7 +475,7 @@ def _status(ticket: Ticket, found: dict[str, Claim]) -> str:
     upper, bound = Fraction(ticket.error.upper), Fraction(ticket.bound)
     rests_on = {"optimal": ("upper", "bound"), "reached": ("upper",), "refuted": ("bound",)}
     gap = upper - bound
-    if ticket.status == "optimal" and gap > OPTIMAL_WITHIN * upper:
+    if ticket.status == "optimal" and gap > Fraction(OPTIMAL_WITHIN) * upper:
         raise _NotCovered(f"the bound leaves a gap of {float(gap)!r}")
     if ticket.status != "optimal":
         if ticket.eps is None:

@@ -6,18 +6,24 @@ why. Nothing here is trusted: the checker re-evaluates every number exactly.
 
 from __future__ import annotations
 
-from array import array
+import tempfile
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from slth.errors import InvalidInput
 from slth.network import FloatArray
 
 # Fixed-point one of `ErrorProof.tau` and `ErrorProof.mix`: an entry t stands for t / ONE.
 ONE = 1 << 30
+# A ticket is optimal when the proven bound reaches its proven error up to this fraction of it.
+OPTIMAL_WITHIN = 1e-5
+# Bytes of a column that a recorder holds in memory before it writes them to a temporary file.
+_HELD_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +66,9 @@ class RefutationProof:
 
     The tree is in preorder. A branching node names a hidden unit that one child keeps and the other
     child drops. A leaf carries signed multipliers on points of R^d: leaf l owns the
-    entries start[l] .. start[l + 1] of `point` and `weight`. A proof without branching is the
-    dual solution of one linear program over all masks.
+    entries start[l] .. start[l + 1] of `point` and `weight`; a leaf without entries has the
+    multipliers of the leaf before it. A proof without branching is the dual solution of one
+    linear program over all masks.
 
     Attributes:
         points: float64 [points, d], of any norm (the checker scales them to the sphere).
@@ -103,34 +110,94 @@ class RefutationProof:
 
 
 class RefutationRecorder:
-    """Collects a refutation tree while a search walks it in preorder, in a few bytes an entry."""
+    """Collects a refutation tree while a search walks it in preorder.
+
+    Memory is bounded: long columns lie in temporary files, which the finished proof maps.
+    """
 
     def __init__(self) -> None:
-        self._unit = array("i")
-        self._start = array("q", [0])
-        self._point = array("i")
-        self._weight = array("d")
+        self._unit = _Column(np.dtype(np.int32))
+        self._start = _Column(np.dtype(np.int64))
+        self._point = _Column(np.dtype(np.int32))
+        self._weight = _Column(np.dtype(np.float64))
+        self._start.extend([0])
+
+    @property
+    def nodes(self) -> int:
+        """Nodes so far."""
+        return self._unit.count
+
+    @property
+    def entries(self) -> int:
+        """Multipliers so far."""
+        return self._weight.count
 
     def branch(self, unit: int, *, keep_first: bool = True) -> None:
         """Branch on `unit`; next comes the child that keeps it (or drops it), then the other."""
-        self._unit.append(unit if keep_first else -2 - unit)
+        self._unit.extend([unit if keep_first else -2 - unit])
 
     def leaf(self, points: Iterable[int], weights: Iterable[float]) -> None:
-        """Close the node with signed multipliers `weights` on the rows `points`."""
-        self._unit.append(-1)
-        self._point.extend(int(p) for p in points)
-        self._weight.extend(float(w) for w in weights)
-        self._start.append(len(self._point))
+        """Close the node with signed multipliers `weights` on the rows `points`.
+
+        Without any the multipliers of the leaf before hold here too.
+        """
+        points = list(points)
+        self.extend([-1], [len(points)], points, list(weights))
+
+    def extend(
+        self, unit: ArrayLike, sizes: ArrayLike, points: ArrayLike, weights: ArrayLike
+    ) -> None:
+        """Many nodes at once: `unit` as in RefutationProof, and for its leaves in order the
+        numbers of their multipliers, and these."""
+        self._unit.extend(unit)
+        self._start.extend(self.entries + np.cumsum(sizes, dtype=np.int64))
+        self._point.extend(points)
+        self._weight.extend(weights)
 
     def proof(self, points: FloatArray) -> RefutationProof:
-        """The finished proof. points: float64 [points, d]."""
-        return RefutationProof(
-            points,
-            np.array(self._unit, dtype=np.int32),
-            np.array(self._start, dtype=np.int64),
-            np.array(self._point, dtype=np.int32),
-            np.array(self._weight, dtype=np.float64),
+        """The finished proof. points: float64 [points, d]; those that no leaf names are left out.
+
+        The recorder is not to be used any more.
+        """
+        unit, start, point, weight = (
+            column.finished() for column in (self._unit, self._start, self._point, self._weight)
         )
+        used = np.zeros(len(points), dtype=bool)
+        used[point] = True
+        renumbered = (np.cumsum(used, dtype=np.int32) - 1)[point]
+        return RefutationProof(points[used], unit, start, renumbered, weight)
+
+
+class _Column:
+    """Numbers of one type, appended; all but the last lie in a temporary file."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.count = 0
+        self._dtype = dtype
+        self._held = bytearray()
+        self._file: IO[bytes] | None = None
+
+    def extend(self, values: ArrayLike) -> None:
+        numbers = np.asarray(values, dtype=self._dtype)
+        self.count += numbers.size
+        self._held += numbers.tobytes()
+        if len(self._held) > _HELD_BYTES:
+            self._spill()
+
+    def finished(self) -> np.ndarray:
+        """All of them, read-only."""
+        if self._file is None:
+            return np.frombuffer(bytes(self._held), self._dtype)
+        self._spill()
+        return np.memmap(self._file, self._dtype, mode="r")
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the column)
+            weakref.finalize(self, self._file.close)
+        self._file.write(self._held)
+        self._file.flush()
+        self._held.clear()
 
 
 def _freeze(proof: object, **fields: tuple[type[np.generic], int]) -> None:
@@ -142,8 +209,10 @@ def _freeze(proof: object, **fields: tuple[type[np.generic], int]) -> None:
             expected=f"{np.dtype(dtype).name} with {ndim} axes",
         )
         _require(bool(np.isfinite(given).all()), f"{name} of a proof is not finite")
-        values = np.array(given, order="C")
-        values.flags.writeable = False
+        values = np.ascontiguousarray(given)
+        if values.flags.writeable:
+            values = values.copy()
+            values.flags.writeable = False
         object.__setattr__(proof, name, values)
 
 

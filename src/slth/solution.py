@@ -10,6 +10,7 @@ import numpy as np
 
 from slth.network import FloatArray, Mask, ReLUNetwork
 from slth.notebook import facts_html
+from slth.proof import RefutationProof
 
 
 class Status(StrEnum):
@@ -100,6 +101,8 @@ class Solution:
         pruned: the network without its dead units.
         stats: what was tried: times in seconds, nodes, the names of the winning searcher and
             prover; for reading, not for programs.
+        refutation: written proof of `bound`, which `slth.check` verifies once it is in a ticket;
+            None where none was asked for: the bound then rests on its prover.
     """
 
     mask: Mask
@@ -108,6 +111,7 @@ class Solution:
     status: Status
     pruned: ReLUNetwork
     stats: Mapping[str, object] = field(default_factory=dict)
+    refutation: RefutationProof | None = None
 
     def __repr__(self) -> str:
         return (

@@ -146,7 +146,7 @@ class Ticket:
             radius, eps: as the solution was asked for.
             source: (d, width, seed) if `net` is random_network(d, width, seed, net.readout).
             error_proof: proof of `solution.error.upper`; needed to check neuron tickets, d >= 3.
-            refutation: proof of `solution.bound`.
+            refutation: proof of `solution.bound`; None takes the one of the solution.
 
         Raises:
             InvalidInput: the parts do not fit, or `source` draws other weights.
@@ -173,7 +173,7 @@ class Ticket:
             eps=None if eps is None else float(eps),
             source=source,
             error_proof=error_proof,
-            refutation=refutation,
+            refutation=solution.refutation if refutation is None else refutation,
         )
 
     @property

@@ -35,7 +35,7 @@ def test_no_mask_below_the_cutoff_keeps_a_screened_unit(d, readout):
         # At most the true error of each mask.
         seen = np.abs(values - target(points)[:, None]).max(axis=0)
         for cutoff in (0.02, 0.1, 0.4):
-            dropped = screen(Problem(net, target), cutoff, rng, Deadline(10))
+            dropped, _ = screen(Problem(net, target), cutoff, rng, Deadline(10))
             screened += dropped.sum()
             for keep in all_masks(7)[(seen < cutoff)]:
                 if (keep & dropped).any():
@@ -51,7 +51,7 @@ def test_screening_keeps_a_planted_ticket():
     output = np.concatenate([rng.standard_normal(40), [0.25, 0.75]])
     for readout in ("linear", "relu"):
         problem = Problem(slth.ReLUNetwork(hidden, output, readout), target)
-        dropped = screen(problem, 1e-3, rng, Deadline(10))
+        dropped, _ = screen(problem, 1e-3, rng, Deadline(10))
         assert not dropped[-2:].any()
         assert dropped[:40].sum() > 20
 

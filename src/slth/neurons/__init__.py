@@ -21,6 +21,7 @@ def prune_neurons(
     time_limit: float | None = 60.0,
     seed: int = 0,
     *,
+    proof: bool = False,
     report: Report = silent,
 ) -> Solution:
     """Find the subset of hidden units whose uniform error is least, and prove what none can do.
@@ -35,10 +36,13 @@ def prune_neurons(
         eps: decide whether some subset has an error <= eps instead of minimising; much faster.
         time_limit: seconds; None means no limit. The answer comes within 10 % or 1 s of it.
         seed: of the searchers.
+        proof: write down why no subset errs less than `bound`: `Solution.refutation`, which
+            `slth.check` verifies in a ticket. Provers that cannot write theirs are left out.
         report: called with the bounds so far.
 
     Returns:
-        Solution. Without eps: "optimal" when bound >= (1 - 2e-4) * error.upper, else "feasible".
+        Solution. Without eps: "optimal" when the bound reaches error.upper but for a fraction
+        inside the checker's 1e-5 (`slth.proof.OPTIMAL_WITHIN`), else "feasible".
         With eps: "reached" (error.upper <= eps), "refuted" (bound > eps) or "unknown". An
         interrupt (Ctrl-C) or the time limit returns the best ticket and bound so far.
 
@@ -55,6 +59,6 @@ def prune_neurons(
         eps = require_positive("eps", eps)
     deadline = Deadline(require_time_limit(time_limit))
     seed = require_count("seed", seed, least=0)
-    race = Race(Problem(net, target), radius, eps, deadline, report)
+    race = Race(Problem(net, target), radius, eps, deadline, report, recording=proof)
     run(race, seed)
     return race.solution()

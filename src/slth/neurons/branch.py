@@ -19,6 +19,7 @@ from slth.network import FloatArray
 from slth.neurons.local import Candidate
 from slth.neurons.pool import PointPool
 from slth.neurons.problem import Problem, random_sphere, rounding
+from slth.neurons.recording import Recording
 from slth.neurons.simplex import start
 from slth.neurons.sphere import peaks
 from slth.neurons.tree import (
@@ -33,28 +34,33 @@ from slth.neurons.tree import (
     PIVOTS,
     SLIP,
     TILTED,
+    Tree,
     advance,
+    close,
     empty_tree,
     level,
 )
+from slth.neurons.tree_log import Log, empty_log
+from slth.proof import OPTIMAL_WITHIN, RefutationProof
 
 _TREE_BYTES = 300_000_000
 _POOL_ROOM = 4000
 # Table entries rewritten in one compiled slice, a few tenths of a second.
 _SLICE_ENTRIES = 400_000_000
 # The cutoff is set this far below a ticket's error: what is proven optimal is so to this factor.
-BELOW = 1e-4
+BELOW = 0.5 * OPTIMAL_WITHIN
 
 
 @dataclass(frozen=True)
 class Outcome:
     """bound: proven for every mask; finished: the tree is closed (bound is then the cutoff,
-    unless a leaf stayed open); nodes, pivots: the work done."""
+    unless a leaf stayed open); nodes, pivots: the work done; proof: of the bound, if written."""
 
     bound: float
     finished: bool
     nodes: int
     pivots: int
+    proof: RefutationProof | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ def search_tree(
     rng: np.random.Generator,
     deadline: Deadline,
     judge: Callable[[Candidate], Verdict],
+    recording: Recording | None = None,
+    units: np.ndarray | None = None,
 ) -> Outcome:
     """Prove that every mask errs by at least `cutoff`, or find those that err less.
 
@@ -84,8 +92,12 @@ def search_tree(
         first: float64 [Q, d], points whose rows start the root.
         rng: of the climbs that judge candidates.
         judge: called with every mask that seems to err less than the cutoff.
+        recording: writes the tree down; the search ends when it is full.
+        units: int64 [N], the names of the problem's units there.
     """
     width = problem.width
+    log = empty_log(width)
+    units = np.arange(width) if units is None else units
     pool = PointPool(problem, first.shape[0] + points.shape[0] + _POOL_ROOM, cutoff)
     numbers = pool.add(first)
     pool.add(points)
@@ -108,8 +120,9 @@ def search_tree(
     budget = max(20, _SLICE_ENTRIES // (capacity * (width + 1)))
     last: bytes | None = None
     finished = False
-    while not deadline.expired:
-        code = advance(tree, pool.arrays, z, budget)
+    while not deadline.expired and not (recording and recording.full):
+        code = advance(tree, pool.arrays, z, log, budget)
+        _empty(log, recording, units)
         if code == DONE:
             finished = True
             break
@@ -136,4 +149,22 @@ def search_tree(
         # Open nodes: the siblings still to come on the path, and the node being worked on.
         path = tree.bound[: max(1, int(tree.counts[DEPTH]) + 1)]
         bound = min(bound, float(path.min()))
-    return Outcome(max(0.0, bound), finished, int(tree.counts[NODES]), int(tree.counts[PIVOTS]))
+        _close_path(tree, log)
+        _empty(log, recording, units)
+    bound = max(0.0, bound)
+    proof = recording.proof(pool.points) if recording and bound > 0.0 else None
+    return Outcome(bound, finished, int(tree.counts[NODES]), int(tree.counts[PIVOTS]), proof)
+
+
+def _empty(log: Log, recording: Recording | None, units: np.ndarray) -> None:
+    if recording is not None:
+        recording.read(log, units)
+    log.used[:] = 0
+
+
+def _close_path(tree: Tree, log: Log) -> None:
+    """Log the open nodes as leaves, each with the bound of its parent or its own."""
+    deepest = int(tree.counts[DEPTH])
+    for depth in range(deepest, -1, -1):
+        if depth == deepest or tree.stage[depth] < 2:
+            close(tree, depth, log)

@@ -14,8 +14,9 @@ from slth.neurons.cluster import search_clusters
 from slth.neurons.local import Candidate, anneal
 from slth.neurons.problem import Problem
 from slth.neurons.race import Race
+from slth.neurons.recording import one_leaf
 from slth.neurons.relaxation import WIDEST
-from slth.neurons.rung import climb_rung
+from slth.neurons.rung import climb_rung, prove_empty
 from slth.neurons.wedge import refute_on_wedges, wedge_bound
 from slth.neurons.witness import witness_bound
 
@@ -45,7 +46,7 @@ def _stages(race: Race, rng: np.random.Generator) -> None:
     race.offer(Candidate(race.keep, np.inf), "empty mask")
     if problem.width == 0:
         # The only mask's own error bounds every mask.
-        race.prove(race.lower, "no units")
+        prove_empty(race, "no units")
         return
     if not race.finished:
         _prove_cheaply(race, rng)
@@ -61,9 +62,11 @@ def _prove_cheaply(race: Race, rng: np.random.Generator) -> None:
     problem, deadline, eps = race.problem, race.deadline, race.unit_eps
     if not problem.linear:
         return
-    bound, _ = witness_bound(problem, rng, deadline.within(0.2 * deadline.remaining))
-    race.prove(bound, "witness")
-    if race.finished or not _circular(problem):
+    bound, why = witness_bound(problem, rng, deadline.within(0.2 * deadline.remaining))
+    if why is not None:
+        race.prove(bound, "witness", one_leaf(problem.width, why) if race.recording else None)
+    # What the provers round the circle know cannot be written down.
+    if race.finished or race.recording or not _circular(problem):
         return
     net, w = problem.net, problem.target.hidden[0]
     if eps is None:
@@ -159,7 +162,7 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
         walkable = problem.linear and problem.width <= _WALKABLE
         wide = problem.linear and not walkable
         _search_circle(race, int(rng.integers(2**31)), 0.5 if wide else 0.05)
-        if walkable and not race.finished:
+        if walkable and not race.recording and not race.finished:
             _prove_on_circle(race)
     if problem.width > _CROWDED or race.unit_eps is not None:
         if not race.finished:

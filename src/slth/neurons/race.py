@@ -11,26 +11,40 @@ from slth.limits import Deadline, Progress, Report
 from slth.network import BoolArray
 from slth.neurons.local import Candidate
 from slth.neurons.problem import Problem
+from slth.proof import OPTIMAL_WITHIN, RefutationProof
 from slth.solution import Enclosure, Solution, Status
 
-# The ticket is called optimal when bound >= (1 - this) * upper.
-OPTIMALITY = 2e-4
+# The ticket is called optimal when bound >= (1 - this) * upper: a little more than the checker
+# asks for, because a ticket may state its upper bound a little higher.
+_OPTIMALITY = 0.8 * OPTIMAL_WITHIN
 _CERTIFY_RTOL = 1e-6
 
 
 class Race:
-    """Collects masks and bounds on the unit ball; every mask is certified before it counts."""
+    """Collects masks and bounds on the unit ball; every mask is certified before it counts.
+
+    When recording, only bounds that come with a written proof count.
+    """
 
     def __init__(
-        self, problem: Problem, radius: float, eps: float | None, deadline: Deadline, report: Report
+        self,
+        problem: Problem,
+        radius: float,
+        eps: float | None,
+        deadline: Deadline,
+        report: Report,
+        *,
+        recording: bool = False,
     ) -> None:
         self.problem = problem
         self.deadline = deadline
+        self.recording = recording
         self.stats: dict[str, object] = {}
         self._radius = radius
         self._eps = eps
         self._report = report
         self._bound = 0.0
+        self._refutation: RefutationProof | None = None
         self._keep: BoolArray = np.zeros(problem.width, np.bool_)
         self._error: Enclosure | None = None
 
@@ -69,10 +83,11 @@ class Race:
         """Decided, or out of time."""
         return self.decided or self.deadline.expired
 
-    def prove(self, bound: float, prover: str) -> None:
-        """Record a proven bound."""
-        if bound > self._bound:
+    def prove(self, bound: float, prover: str, proof: RefutationProof | None = None) -> None:
+        """Take over a proven bound, with its written proof if there is one."""
+        if bound > self._bound and not (self.recording and proof is None):
             self._bound = bound
+            self._refutation = proof if self.recording else None
             self.stats["prover"] = prover
             self._say(prover)
 
@@ -132,6 +147,8 @@ class Race:
         if self._error is None:
             self._error = self._certified(self._keep, 0.5, _CERTIFY_RTOL)
         mask = self.problem.mask(self._keep)
+        if self._refutation is not None:
+            self.stats["proof_leaves"] = self._refutation.leaves
         self.stats["seconds"] = self.deadline.elapsed
         return Solution(
             mask,
@@ -140,13 +157,14 @@ class Race:
             self._status(),
             self.problem.net.pruned(mask),
             dict(self.stats),
+            self._refutation,
         )
 
     def _status(self) -> Status:
         if self._error is None:
             return Status.FEASIBLE if self._eps is None else Status.UNKNOWN
         if self._eps is None:
-            done = self._bound >= (1.0 - OPTIMALITY) * self._error.upper
+            done = self._bound >= (1.0 - _OPTIMALITY) * self._error.upper
             return Status.OPTIMAL if done else Status.FEASIBLE
         if self._error.scaled(self._radius).upper <= self._eps:
             return Status.REACHED

@@ -6,6 +6,8 @@ speak of the survivors only, and what they prove holds for every mask.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from slth.certify.enclose import enclose
@@ -13,9 +15,10 @@ from slth.limits import Deadline
 from slth.network import FloatArray
 from slth.neurons.branch import Verdict, search_tree
 from slth.neurons.cluster import restricted, widened
+from slth.neurons.dual import Certificate
 from slth.neurons.local import Candidate
-from slth.neurons.problem import Problem
 from slth.neurons.race import Race
+from slth.neurons.recording import Drops, Recording, one_leaf
 from slth.neurons.relaxation import WIDEST, relax
 from slth.neurons.screening import screen
 from slth.neurons.sphere import cap_points
@@ -35,11 +38,12 @@ def climb_rung(
         cutoff because a better ticket was met.
     """
     deadline = race.deadline.within(share * race.deadline.remaining)
-    dropped = screen(race.problem, cutoff, rng, deadline.within(0.6 * deadline.remaining))
+    width = race.problem.width
+    dropped, drops = screen(race.problem, cutoff, rng, deadline.within(0.6 * deadline.remaining))
     units = np.flatnonzero(~dropped)
     race.stats["survivors"] = int(units.size)
     if units.size == 0:
-        race.prove(min(cutoff, _empty_error(race.problem)), "screening")
+        prove_empty(race, "screening", cutoff, drops)
         return points, True
     if units.size > WIDEST:
         return points, False
@@ -47,7 +51,9 @@ def climb_rung(
     if not part.linear:
         points = np.concatenate([points, cap_points(part, cutoff, rng, deadline)])
     root = relax(part, rng, deadline.within(0.4 * deadline.remaining), cutoff=cutoff, points=points)
-    race.prove(min(cutoff, root.bound), "linear relaxation")
+    if root.certificate is not None:
+        proof = one_leaf(width, root.certificate, drops) if race.recording else None
+        race.prove(min(cutoff, root.bound), "linear relaxation", proof)
     points = np.unique(np.concatenate([points, root.points]), axis=0)
     if race.finished or root.bound >= cutoff:
         return points, True
@@ -59,12 +65,22 @@ def climb_rung(
             return Verdict(candidate.error, None, race.finished)
         return Verdict(error.lower, error.witness, race.finished)
 
-    outcome = search_tree(part, cutoff, points, root.tight, rng, deadline, judge)
+    recording = Recording(width, drops) if race.recording else None
+    outcome = search_tree(part, cutoff, points, root.tight, rng, deadline, judge, recording, units)
     race.count("nodes", outcome.nodes)
-    race.prove(min(cutoff, outcome.bound), "branch and bound")
+    race.prove(min(cutoff, outcome.bound), "branch and bound", outcome.proof)
     return points, outcome.finished
 
 
-def _empty_error(problem: Problem) -> float:
+def prove_empty(race: Race, prover: str, cutoff: float = math.inf, drops: Drops = ()) -> None:
+    """Record what the empty mask errs, up to the cutoff, as the bound: no unit but those that
+    screening dropped may be kept."""
+    problem = race.problem
     nothing = problem.masked(np.zeros(problem.width, np.bool_))
-    return enclose(nothing, problem.target, 1.0, 1e-3, Deadline(1.0)).lower
+    error = enclose(nothing, problem.target, 1.0, 1e-3, Deadline(1.0))
+    if error.witness is None:
+        return
+    point = error.witness[None]
+    sign = -np.sign(problem.target_values(point))
+    proof = one_leaf(problem.width, Certificate(point, sign, np.ones(1)), drops)
+    race.prove(min(cutoff, error.lower), prover, proof)

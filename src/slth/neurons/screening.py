@@ -14,7 +14,7 @@ import numpy as np
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.neurons.dual import certified_bound
+from slth.neurons.dual import Certificate, certified_bound
 from slth.neurons.kink import free_span, kink_certificate
 from slth.neurons.problem import Problem
 
@@ -26,11 +26,16 @@ _SHORT = 1.0 - 2.0**-30
 
 def screen(
     problem: Problem, cutoff: float, rng: np.random.Generator, deadline: Deadline
-) -> BoolArray:
-    """bool [N]: units that every mask of error < cutoff drops. d >= 2; all False in d = 1."""
-    dropped = problem.unit_norms <= 1e-280
+) -> tuple[BoolArray, list[tuple[int, Certificate]]]:
+    """bool [N]: units that every mask of error < cutoff drops. d >= 2; all False in d = 1.
+
+    And why, in order: each unit with what bounds the error of the masks that keep it and drop
+    those before it. Units that are zero add nothing to any mask and need no reason.
+    """
+    drops: list[tuple[int, Certificate]] = []
     if problem.d < 2:
-        return np.zeros(problem.width, np.bool_)
+        return np.zeros(problem.width, np.bool_), drops
+    dropped = problem.unit_norms <= 1e-280
     lengths = np.linalg.norm(problem.net.hidden, axis=1)
     jumps = np.abs(problem.net.output) * lengths
     order = np.argsort(-jumps, kind="stable")
@@ -38,18 +43,21 @@ def screen(
         before = int(dropped.sum())
         for unit in order:
             if deadline.expired:
-                return dropped
+                return dropped, drops
             # A cone of half a right angle is as much as a kink can hope for.
             if dropped[unit] or jumps[unit] < 2.0 * cutoff:
                 continue
-            dropped[unit] = _uncancellable(problem, int(unit), cutoff, dropped, rng)
+            reason = _uncancellable(problem, int(unit), cutoff, dropped, rng)
+            if reason is not None:
+                dropped[unit] = True
+                drops.append((int(unit), reason))
         if int(dropped.sum()) - before <= 0.01 * (problem.width - before):
-            return dropped
+            return dropped, drops
 
 
 def _uncancellable(
     problem: Problem, unit: int, cutoff: float, dropped: BoolArray, rng: np.random.Generator
-) -> bool:
+) -> Certificate | None:
     net, target = problem.net, problem.target
     sign = float(np.sign(net.output[unit]))
     normal = net.hidden[unit] / np.linalg.norm(net.hidden[unit])
@@ -60,7 +68,7 @@ def _uncancellable(
     if not problem.linear:
         spots = spots[problem.target_values(spots) > cutoff]
         if spots.shape[0] == 0:
-            return False
+            return None
     steep = walls @ normal
     across = spots @ walls.T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -77,8 +85,8 @@ def _uncancellable(
         )
         bound = certified_bound(problem, certificate, cutoff=cutoff, dropped=dropped, kept=kept)
         if bound >= cutoff:
-            return True
-    return False
+            return certificate
+    return None
 
 
 def _spots(normal: FloatArray, width: int, rng: np.random.Generator) -> FloatArray:

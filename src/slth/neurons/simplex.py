@@ -323,6 +323,20 @@ def safe_multipliers(d, pool, gains):
 
 
 @njit(cache=True, nogil=True)
+def multipliers_of(d, row, weight):
+    """Fill the rows (int64 [N + 1], 2p + s) and multipliers (float64 [N + 1]) of which
+    `safe_multipliers` speaks; returns how many there are."""
+    width = d.low.shape[0]
+    count = 0
+    for k in range(width + 1):
+        if d.nonbasic[k] > width and d.table[0, k] > 0.0:
+            row[count] = d.nonbasic[k] - width - 1
+            weight[count] = d.table[0, k]
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
 def weights_of(d, z):
     """Fill z (float64 [N]) with the current solution; returns how many entries are fractional."""
     width = d.low.shape[0]

@@ -19,12 +19,14 @@ from slth.neurons.simplex import (
     OPTIMAL,
     Dictionary,
     add_row,
+    multipliers_of,
     rows_of,
     safe_multipliers,
     solve,
     start,
     weights_of,
 )
+from slth.neurons.tree_log import has_room, log_branch, log_leaf
 
 DONE, SLICE, CANDIDATE = 0, 1, 2
 # Places in `Tree.counts`: where the search stands, and what it has done.
@@ -48,7 +50,9 @@ class Tree(NamedTuple):
     table: float64 [D, R, N + 1]; basic, value: [D, R]; nonbasic, at: [D, N + 1];
     low, high: float64 [D, N]; rows: int64 [D, 1]; unit: int64 [D], the unit branched on;
     stage: int64 [D], children begun; side: int64 [D], value of the first child; bound: float64
-    [D], proven for the node's masks; counts: int64 [8]; levels: float64 [4].
+    [D], proven for the node's masks by the first `proofs` (int64 [D]) of the rows `row`
+    (int64 [D, N + 1]) with multipliers `weight` (float64 [D, N + 1]); counts: int64 [8];
+    levels: float64 [4].
     """
 
     table: FloatArray
@@ -63,6 +67,9 @@ class Tree(NamedTuple):
     stage: np.ndarray
     side: np.ndarray
     bound: FloatArray
+    row: np.ndarray
+    weight: FloatArray
+    proofs: np.ndarray
     counts: np.ndarray
     levels: FloatArray
 
@@ -83,6 +90,9 @@ def empty_tree(width: int, capacity: int, depth: int) -> Tree:
         np.zeros(many, np.int64),
         np.zeros(many, np.int64),
         np.zeros(many),
+        np.zeros((many, width + 1), np.int64),
+        np.zeros((many, width + 1)),
+        np.zeros(many, np.int64),
         np.zeros(8, np.int64),
         np.zeros(4),
     )
@@ -149,9 +159,10 @@ def _separate(d, pool, z, excess, above, most):
 
 
 @njit(cache=True, nogil=True)
-def _fix(d, gains, room):
+def _fix(d, gains, room, log):
     """Fix nonbasic units whose other value alone would close the node."""
     width = d.low.shape[0]
+    first = True
     for k in range(width + 1):
         v = d.nonbasic[k]
         if v < width and d.low[v] < d.high[v] and abs(gains[v]) * (1.0 - 1e-9) > room:
@@ -159,6 +170,10 @@ def _fix(d, gains, room):
             if d.at[k] == favoured:
                 d.low[v] = favoured
                 d.high[v] = favoured
+                log_branch(log, v, favoured == 0.0)
+                row, weight = log.row[log.used[1] :], log.weight[log.used[1] :]
+                log_leaf(log, row, weight, multipliers_of(d, row, weight) if first else 0)
+                first = False
 
 
 @njit(cache=True, nogil=True)
@@ -244,7 +259,7 @@ def _safe(tree, d, pool, gains):
 
 
 @njit(cache=True, nogil=True)
-def _visit(tree, pool, z, gains, excess, unit, down, up, limit):
+def _visit(tree, pool, z, log, gains, excess, unit, down, up, limit):
     """Work on the current node. Returns what became of it, the unit to branch on, its first value;
     unit -1 if there is none left."""
     counts = tree.counts
@@ -257,7 +272,9 @@ def _visit(tree, pool, z, gains, excess, unit, down, up, limit):
         status, pivots = solve(d, pool, cutoff + tree.levels[TILTED], limit)
         counts[PIVOTS] += pivots
         bound = _safe(tree, d, pool, gains)
-        tree.bound[depth] = max(tree.bound[depth], bound)
+        if bound > tree.bound[depth]:
+            tree.bound[depth] = bound
+            tree.proofs[depth] = multipliers_of(d, tree.row[depth], tree.weight[depth])
         if tree.bound[depth] >= cutoff:
             return _CLOSED, -1, 0
         if status != OPTIMAL:
@@ -268,7 +285,7 @@ def _visit(tree, pool, z, gains, excess, unit, down, up, limit):
             if pivots >= limit:
                 return _PAUSE, -1, 0
             continue
-        _fix(d, gains, cutoff - bound)
+        _fix(d, gains, cutoff - bound, log)
         fractional = weights_of(d, z)
         value = d.value[0]
         if fractional == 0:
@@ -292,8 +309,14 @@ def _visit(tree, pool, z, gains, excess, unit, down, up, limit):
 
 
 @njit(cache=True, nogil=True)
-def advance(tree, pool, z, budget):
-    """Search until done, a candidate needs judging, or `budget` pivots are spent.
+def close(tree, depth, log):
+    """Log a leaf at a node of the path: it or its open child has the bound of that node."""
+    log_leaf(log, tree.row[depth], tree.weight[depth], tree.proofs[depth])
+
+
+@njit(cache=True, nogil=True)
+def advance(tree, pool, z, log, budget):
+    """Search until done, a candidate needs judging, `budget` pivots are spent or the log is full.
 
     DONE: every mask errs by at least min(levels[CUTOFF], levels[OPEN]). CANDIDATE: z (float64
     [N], filled) satisfies all known points; lower the cutoff or add points, and call again (with
@@ -311,10 +334,10 @@ def advance(tree, pool, z, budget):
     while counts[DEPTH] >= 0:
         depth = counts[DEPTH]
         if counts[FRESH]:
-            if counts[PIVOTS] >= stop:
+            if counts[PIVOTS] >= stop or not has_room(log, width):
                 return SLICE
             limit = max(20, stop - counts[PIVOTS])
-            state, branch, first = _visit(tree, pool, z, gains, excess, unit, down, up, limit)
+            state, branch, first = _visit(tree, pool, z, log, gains, excess, unit, down, up, limit)
             if state == _PAUSE:
                 return SLICE
             if state == _CANDIDATE:
@@ -330,15 +353,20 @@ def advance(tree, pool, z, budget):
                 counts[LEAVES] += 1
                 closed = True
             if closed:
+                close(tree, depth, log)
                 counts[DEPTH] = depth - 1
                 continue
             tree.unit[depth] = branch
             tree.stage[depth] = 0
             tree.side[depth] = first
         if tree.stage[depth] == 2 or tree.bound[depth] >= tree.levels[CUTOFF]:
+            if tree.stage[depth] < 2:
+                close(tree, depth, log)
             counts[DEPTH] = depth - 1
             continue
         side = tree.side[depth] if tree.stage[depth] == 0 else 1 - tree.side[depth]
+        if tree.stage[depth] == 0:
+            log_branch(log, tree.unit[depth], side == 1)
         tree.stage[depth] += 1
         child = level(tree, depth + 1)
         _copy(level(tree, depth), child)
@@ -347,6 +375,9 @@ def advance(tree, pool, z, budget):
         else:
             child.low[tree.unit[depth]] = 1.0
         tree.bound[depth + 1] = tree.bound[depth]
+        tree.row[depth + 1] = tree.row[depth]
+        tree.weight[depth + 1] = tree.weight[depth]
+        tree.proofs[depth + 1] = tree.proofs[depth]
         counts[DEPTH] = depth + 1
         counts[FRESH] = 1
         # A fallback branching may take a nonbasic unit: its value must move with its bounds.

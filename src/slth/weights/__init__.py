@@ -9,6 +9,7 @@ from slth.certify.enclose import enclose
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, Mask, ReLUNetwork
+from slth.proof import OPTIMAL_WITHIN
 from slth.solution import Enclosure, Solution, Status
 from slth.weights.assign import AssignmentProblem, assign
 from slth.weights.construct import closed_form, target_sides
@@ -20,7 +21,7 @@ from slth.weights.witness import witness_bound
 __all__ = ["prune_weights"]
 
 # A certified error within this fraction of the proven bound is optimal.
-_OPTIMAL = 1e-6
+_OPTIMAL = 0.1 * OPTIMAL_WITHIN
 # Largest d whose certificate is an exact sweep: cheap, and sharper than the closed form.
 _SWEPT = 2
 # Without eps the error asked for shrinks by this factor until it is not met, at most to the floor.
