@@ -26,7 +26,7 @@ def outcome(solution, net, target, name="bound", **options):
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 8])
 def test_written_proofs_verify(d, readout):
     net, target = instance(9, d, 3, readout)
-    found = slth.prune_neurons(net, target, radius=2.0, proof=True)
+    found = slth.prune_neurons(net, target, radius=2.0, time_limit=None, proof=True)
     assert found.status == "optimal"
     assert found.refutation is not None
     assert outcome(found, net, target, radius=2.0) is Outcome.VERIFIED
@@ -34,7 +34,7 @@ def test_written_proofs_verify(d, readout):
     more = dataclasses.replace(found, bound=found.error.upper * (1 + 1e-9))
     assert outcome(more, net, target, radius=2.0) is Outcome.REFUSED
     eps = 0.9 * found.bound
-    refuted = slth.prune_neurons(net, target, radius=2.0, eps=eps, proof=True)
+    refuted = slth.prune_neurons(net, target, radius=2.0, eps=eps, time_limit=None, proof=True)
     assert refuted.status == "refuted"
     assert outcome(refuted, net, target, "status", radius=2.0, eps=eps) is Outcome.VERIFIED
 
@@ -77,7 +77,7 @@ def test_screened_units_are_branches_of_the_proof():
     net, target = instance(40, 2, 0)
     _, drops = screen(Problem(net, target), 0.01, np.random.default_rng(0), Deadline(10))
     assert len(drops) > 20
-    found = slth.prune_neurons(net, target, eps=0.01, proof=True)
+    found = slth.prune_neurons(net, target, eps=0.01, time_limit=None, proof=True)
     assert found.status == "refuted"
     assert outcome(found, net, target, eps=0.01) is Outcome.VERIFIED
 
