@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 from slth.weights import plain_lists, vector_lists
+from slth.weights.colex import BINOMIAL, add_row, subset_at
 
 BOTH = [plain_lists, vector_lists]
 
@@ -56,10 +58,35 @@ def test_closest_pair(lists: object, size_a: int, size_b: int) -> None:
         assert found == distances[i, j] <= stop
 
 
-@pytest.mark.parametrize("lists", BOTH)
-def test_near_bits(lists: object) -> None:
-    keys = np.array([-3, -2, 0, 2, 3, 2**60, -(2**60), 1, 2], dtype=np.int64)
-    for start in (0, 1):
-        bits = lists.near_bits(keys, start, 2, 4)  # type: ignore[attr-defined]
-        wanted = (keys[start : start + 8] + 2 >= 0) & (keys[start : start + 8] + 2 <= 4)
-        assert [bool(bits >> u & 1) for u in range(8)] == wanted.tolist()
+def test_rows_of_sums_stand_in_colexicographic_order() -> None:
+    """Every subset of every size: its sum lies at its place, and a hit names it."""
+    rng = np.random.default_rng(0)
+    n = 9
+    x = rng.integers(-50, 50, n).astype(np.float32)
+    old, new = np.zeros(2000, np.float32), np.zeros(2000, np.float32)
+    for k in range(1, n + 1):
+        place = 0
+        for i in range(k - 1, n):
+            count = int(BINOMIAL[i, k - 1])
+            for start in range(0, count, 16):
+                never = np.float32(1e9), np.float32(0.5)
+                assert add_row(old, start, x[i], new, place + start, *never) == 0
+            place += count
+        assert place == math.comb(n, k)
+        subsets = [int(subset_at(p, k, n)) for p in range(place)]
+        assert sorted(subsets) == sorted(
+            sum(1 << i for i in chosen) for chosen in itertools.combinations(range(n), k)
+        )
+        sums = [sum(x[i] for i in range(n) if s >> i & 1) for s in subsets]
+        assert new[:place].tolist() == sums
+        old, new = new, old
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_add_row_says_which_sums_are_near(kind: type) -> None:
+    old = np.random.default_rng(1).integers(-9, 9, 40).astype(kind)
+    new = np.zeros(60, kind)
+    bits = add_row(old, 3, kind(2), new, 5, kind(3), kind(1))
+    assert [bool(bits >> u & 1) for u in range(16)] == (np.abs(old[3:19] - 1) <= 1).tolist()
+    assert (new[5:21] == old[3:19] + 2).all()
+    assert (new[21:] == 0).all()

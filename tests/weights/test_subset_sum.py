@@ -147,6 +147,28 @@ def test_at_most() -> None:
         assert ((limited.statuses == "reached") == (best <= 0.01)).all()
 
 
+@pytest.mark.parametrize("scale", [2.0**-400, 2.0**-90, 1.0, 2.0**90, 2.0**400])
+def test_sparsest_in_either_precision(scale: float) -> None:
+    """Wide errors are scanned in float32, tiny ones and extreme scales in float64."""
+    samples, targets = products(11, 12, 11)
+    errors, sizes = brute_force(samples, targets)
+    for eps in (0.05, 1e-4):
+        fewest = np.where(errors <= eps, sizes, 12).min(axis=1)
+        found = subset_sum(samples * scale, targets * scale, eps=eps * scale, sparsest=True)
+        assert (found.kept_bound == fewest).all()
+
+
+def test_more_samples_than_every_search_holds_prove_nothing() -> None:
+    samples, targets = products(12, 5, 70)
+    few = subset_sum(samples, targets, at_most=2)
+    assert (few.statuses == "feasible").all()
+    assert (few.kept <= 2).all()
+    sparse = subset_sum(samples, targets, eps=1e-3, sparsest=True)
+    assert (sparse.statuses == "reached").all()
+    assert (sparse.kept_bound == 0).all()
+    assert (subset_sum(samples, targets, eps=0.0, at_most=1).statuses == "unknown").all()
+
+
 def test_integer_ties_are_decided_exactly() -> None:
     """Errors equal to eps count as within; sums of small integers are exact."""
     found = subset_sum([[1.0, 2.0, 4.0]], [3.5], eps=0.5, sparsest=True)

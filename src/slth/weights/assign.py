@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from slth.limits import Deadline
 from slth.network import FloatArray, Mask, ReLUNetwork
 from slth.weights.meet_in_middle import PAD, closest_batch
-from slth.weights.sparsest import LARGEST, sparsest_one
+from slth.weights.sparsest import LARGEST, scratch, sparsest_one
 
 # How much more than an equal share a coordinate may take at first: errors inside a tolerance are
 # about uniform, so equal shares would leave two thirds of the budget unused.
@@ -156,8 +156,7 @@ def _serve(values: FloatArray, wanted: float, below: float, above: float) -> NDA
         return np.empty(0, dtype=np.int64)
     # 2^n subsets spread over a few units of length: expect 2^n * tolerance of them to fit.
     if n > _OPTIMAL_POOL or math.ldexp(tolerance, n) > 8.0:
-        scratch = np.zeros(n + PAD, dtype=np.int64)
-        mask, count, _ = sparsest_one(values, n, centre, tolerance, n, scratch)
+        mask, count, _ = sparsest_one(values, n, centre, tolerance, n, *scratch())
         if count >= 0:
             return _bits(int(mask), n)
     return closest_values(values[:_OPTIMAL_POOL], centre)

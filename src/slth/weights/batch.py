@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from slth.limits import Deadline
@@ -22,6 +23,14 @@ _UNPROVEN_PREFIX = 44
 _SLICE = 1 << 26
 # Problems of one compiled call of the search by cardinality.
 _SPARSE_SLICE = 4096
+
+
+@njit(cache=True, nogil=True)
+def _unpack(words, rows, n, masks):
+    """masks[rows[t], k] = bit k of words[t], k < n."""
+    for t in range(words.shape[0]):
+        for k in range(n):
+            masks[rows[t], k] = (words[t] >> np.uint64(k)) & np.uint64(1) != 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,31 +72,30 @@ class Batch:
         self._samples = samples
         self._targets = targets
         self._masks = np.zeros((batch, n), dtype=bool)
-        self._bound = self._out_of_reach()
+        self._bound = np.zeros(batch)
         self._kept_bound = np.zeros(batch, dtype=np.int64)
         self._solved = np.zeros(batch, dtype=bool)
 
-    def _out_of_reach(self) -> FloatArray:
-        """How far each target surely lies beyond the sum of all positive or all negative samples.
+    def _out_of_reach(self, rows: NDArray[np.int64]) -> FloatArray:
+        """How far these targets surely lie beyond the sum of all positive or negative samples.
 
         n additions err by less than 2 n u sum |x|, u = 2^-53.
         """
-        positive = np.maximum(self._samples, 0.0).sum(axis=1)
-        negative = np.minimum(self._samples, 0.0).sum(axis=1)
-        rounding = (self._samples.shape[1] + 4) * 2.0**-52
-        rounding = rounding * (positive - negative + np.abs(self._targets))
-        beyond = np.maximum(self._targets - positive, negative - self._targets)
-        return np.maximum(beyond - rounding, 0.0)
+        samples, targets = self._rows(rows), self._targets[rows]
+        positive = np.maximum(samples, 0.0).sum(axis=1)
+        negative = np.minimum(samples, 0.0).sum(axis=1)
+        mass = positive - negative + np.abs(targets)
+        beyond = np.maximum(targets - positive, negative - targets)
+        return np.maximum(beyond - (samples.shape[1] + 4) * 2.0**-52 * mass, 0.0)
 
     def _take_extremes(self) -> NDArray[np.int64]:
         """Settle the targets out of reach; returns the other problems."""
-        far = self._bound > 0.0
-        signs = np.sign(self._targets)[far, None]
-        self._masks[far] = (
-            self._samples if len(self._samples) == 1 else self._samples[far]
-        ) * signs > 0.0
+        rows = np.arange(len(self._targets))
+        self._bound = self._out_of_reach(rows)
+        far = rows[self._bound > 0.0]
+        self._masks[far] = self._rows(far) * np.sign(self._targets[far, None]) > 0.0
         self._solved[far] = True
-        return np.flatnonzero(~far)
+        return rows[self._bound == 0.0]
 
     def answer(self, eps: float | None) -> SubsetSums:
         """Enclose the errors and say what is proven."""
@@ -142,7 +150,7 @@ class Batch:
         """A subset within eps with the fewest members, at most `most`."""
         n = min(self._samples.shape[1], sparsest.LARGEST)
         whole = n == self._samples.shape[1]
-        scratch = np.zeros(n + meet_in_middle.PAD, dtype=np.int64)
+        lists = sparsest.scratch()
         for rows in self._slices(np.arange(len(self._targets)), _SPARSE_SLICE):
             if deadline.expired:
                 return
@@ -155,12 +163,14 @@ class Batch:
                 self._targets[rows],
                 eps,
                 most,
-                scratch,
+                *lists,
                 masks,
                 counts,
                 excluded,
             )
             self._store(rows, masks, n)
+            lost = rows[counts < 0]
+            self._bound[lost] = self._out_of_reach(lost)
             if whole:
                 full = (counts < 0) & (excluded > most)
                 self._kept_bound[rows] = np.where(full, self._masks.shape[1] + 1, excluded)
@@ -271,12 +281,13 @@ class Batch:
             self._masks[row] = mask
 
     def _rows(self, rows: NDArray[np.int64]) -> FloatArray:
-        """The samples of those problems: [rows, n], or [1, n] when shared."""
-        return self._samples if self._samples.shape[0] == 1 else self._samples[rows]
+        """The samples of those problems, given in order: [rows, n], or [1, n] when shared."""
+        if self._samples.shape[0] == 1 or len(rows) == len(self._targets):
+            return self._samples
+        return self._samples[rows]
 
     def _store(self, rows: NDArray[np.int64], masks: NDArray[np.uint64], n: int) -> None:
-        bits = np.arange(n, dtype=np.uint64)
-        self._masks[rows, :n] = ((masks[:, None] >> bits) & np.uint64(1)).astype(bool)
+        _unpack(masks, rows, n, self._masks)
 
     @staticmethod
     def _slices(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

@@ -32,7 +32,6 @@ _ONE = np.int64(1)
 _lists = vector_lists if vector_lists.supported() else plain_lists
 closest_pair = _lists.closest_pair
 merge_both = _lists.merge_both
-near_bits = _lists.near_bits
 merge = _lists.merge
 
 

@@ -58,13 +58,3 @@ def closest_pair(a, size_a, b, size_b, goal, stop):
         i -= negative
         j -= 1 + negative
     return best, best_i, best_j
-
-
-@njit(cache=True, nogil=True)
-def near_bits(keys, start, offset, width):
-    """Bit u = 0 .. 7: whether 0 <= keys[start + u] + offset <= width."""
-    bits = 0
-    for u in range(8):
-        shifted = keys[start + u] + offset
-        bits |= np.int64((shifted >= 0) & (shifted <= width)) << u
-    return bits

@@ -1,11 +1,11 @@
 """Fewest samples whose sum is within eps of the target, by cardinality k = 0, 1, 2, ...
 
-Small binomials are scanned, eight keys at a time for the lowest index. Larger ones join the lists
+Small binomials are scanned, sixteen sums at a time (colex.py). Larger ones join the lists
 of ceil(k/2)- and floor(k/2)-subsets through buckets of nearly equal sums (a k-subset then shows up
 once for every way to split it). Where those lists would be longer than half lists, meeting in the
-middle by cardinality (counted.py) goes on. Keys are int64 fixed point; a hit counts only after
-cascaded TwoSum has shown it to be within eps, and a cardinality is excluded only if no key lay
-within eps plus the rounding.
+middle by cardinality (counted.py) goes on. A hit counts only after cascaded TwoSum has shown it to
+be within eps, and a cardinality is excluded only if no sum lay within eps plus the rounding: that
+of float32 or float64 sums in scans, of int64 fixed-point keys in the rest.
 """
 
 from __future__ import annotations
@@ -14,16 +14,22 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from slth.certify.rounding import UNIT, two_sum
+from slth.weights.colex import BINOMIAL, LANES, add_row, subset_at
 from slth.weights.counted import LARGEST as COUNTED
 from slth.weights.counted import closest_counted
-from slth.weights.meet_in_middle import PAD, near_bits
+from slth.weights.meet_in_middle import PAD
 
 # Subsets carried as the bits of one uint64.
 LARGEST = 64
 # Scanned directly up to this many subsets; beyond, lists are joined.
-_SCAN = 25_000
+_SCAN = 50_000
+# Length of the lists of scans.
+ROOM = _SCAN + LANES
+# Single precision will do from eps = this fraction of the mass on: its errors are far below.
+_SINGLE_FROM = 2.0**-14
 # Longest list of partial subsets: 2^21 entries are 40 MiB.
 _LIST = 1 << 21
 
@@ -53,16 +59,41 @@ def _decide(x, n, mask, target, eps):
 
 
 @njit(cache=True, nogil=True)
-def _near_one(x, q, n, target, eps, offset, window, count, members):
-    """Whether members and one index below `count` make a subset within eps: (decision, mask)."""
+def _scan(x, n, target, eps, window, sum_target, k, lists):
+    """All k-subsets, k >= 2, from the sums of the (k - 1)-subsets in lists[(k - 1) % 2].
+
+    window covers eps and the rounding of sums in the precision of `lists`. Leaves the sums of the
+    k-subsets in lists[k % 2] unless one is within eps. Returns (decision, mask): see _decide.
+    """
+    old, new = lists[(k - 1) % 2], lists[k % 2]
     doubt = False
-    for start in range(0, count, 8):
-        bits = near_bits(q, start, offset, 2 * window)
-        if bits == 0:
-            continue
-        for last in range(start, min(start + 8, count)):
-            if (bits >> (last - start)) & 1:
-                mask = members | (np.uint64(1) << np.uint64(last))
+    place = 0
+    for i in range(k - 1, n):
+        count = BINOMIAL[i, k - 1]
+        for start in range(0, count, LANES):
+            bits = add_row(old, start, lists[2, i], new, place + start, sum_target, window)
+            if bits == 0:
+                continue
+            for lane in range(min(LANES, count - start)):
+                if (bits >> lane) & 1:
+                    mask = subset_at(start + lane, k - 1, n) | (np.uint64(1) << np.uint64(i))
+                    decision = _decide(x, n, mask, target, eps)
+                    if decision == _WITHIN:
+                        return _WITHIN, mask
+                    doubt = doubt or decision == _UNDECIDED
+        place += count
+    return (_UNDECIDED if doubt else _OUTSIDE), np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def _scan_ones(x, n, target, eps, window, sum_target, lists):
+    """_scan for k = 1, in one row: the samples are their own sums."""
+    doubt = False
+    for start in range(0, n, LANES):
+        bits = add_row(lists[2], start, lists.dtype.type(0.0), lists[1], start, sum_target, window)
+        for lane in range(min(LANES, n - start) if bits else 0):
+            if (bits >> lane) & 1:
+                mask = np.uint64(1) << np.uint64(start + lane)
                 decision = _decide(x, n, mask, target, eps)
                 if decision == _WITHIN:
                     return _WITHIN, mask
@@ -71,59 +102,30 @@ def _near_one(x, q, n, target, eps, offset, window, count, members):
 
 
 @njit(cache=True, nogil=True)
-def _near_two(x, q, n, target, eps, offset, window, limit, members):
-    """Whether members and two indices below `limit` make a subset within eps."""
-    doubt = False
-    for high in range(1, limit):
-        more = offset + q[high]
-        for start in range(0, high, 8):
-            if near_bits(q, start, more, 2 * window):
-                both = members | (np.uint64(1) << np.uint64(high))
-                decision, mask = _near_one(x, q, n, target, eps, more, window, high, both)
-                if decision == _WITHIN:
-                    return _WITHIN, mask
-                doubt = doubt or decision == _UNDECIDED
-                break
-    return (_UNDECIDED if doubt else _OUTSIDE), np.uint64(0)
+def _scans(x, n, target, eps, mass, most, unit, lists):
+    """k = 1, 2, ... by scans, as far as they are short enough.
 
-
-@njit(cache=True, nogil=True)
-def _scan(x, q, n, target, goal, eps, window, k):
-    """All k-subsets, k >= 1. Returns (decision, mask): see _decide; 0 when none is near.
-
-    q has room for 8 more keys than n; what lies there is read and ignored.
+    lists: float [3, room], two lists of sums and the samples. unit: their roundoff. Each sum of k
+    samples, converted, is off by less than 2 k unit mass, and the comparison by 4 unit mass more.
+    Returns (decision, mask, k, excluded): the k that was reached, every smaller one done.
     """
-    offset = window - goal
-    if k == 1:
-        return _near_one(x, q, n, target, eps, offset, window, n, np.uint64(0))
-    # index[0] < index[1] < ... are the k - 2 high members; passes find the two lowest.
-    high = k - 2
-    index = np.arange(2, k)
-    members = np.uint64(0)
-    for i in range(high):
-        offset += q[index[i]]
-        members |= np.uint64(1) << np.uint64(index[i])
-    doubt = False
-    while True:
-        limit = index[0] if high > 0 else n
-        decision, mask = _near_two(x, q, n, target, eps, offset, window, limit, members)
+    sum_target = lists.dtype.type(target)
+    for i in range(n):
+        lists[2, i] = lists.dtype.type(x[i])
+    excluded = 1
+    k = 1
+    while k <= most and BINOMIAL[n, k] <= _SCAN:
+        window = lists.dtype.type((eps + (2 * k + 8) * unit * mass) * (1.0 + 4.0 * unit))
+        if k == 1:
+            decision, mask = _scan_ones(x, n, target, eps, window, sum_target, lists)
+        else:
+            decision, mask = _scan(x, n, target, eps, window, sum_target, k, lists)
         if decision == _WITHIN:
-            return _WITHIN, mask
-        doubt = doubt or decision == _UNDECIDED
-        place = 0
-        while place < high and index[place] + 1 == (index[place + 1] if place + 1 < high else n):
-            place += 1
-        if place == high:
-            return (_UNDECIDED if doubt else _OUTSIDE), np.uint64(0)
-        for i in range(place + 1):
-            offset -= q[index[i]]
-            members ^= np.uint64(1) << np.uint64(index[i])
-        index[place] += 1
-        for i in range(place):
-            index[i] = i + 2
-        for i in range(place + 1):
-            offset += q[index[i]]
-            members |= np.uint64(1) << np.uint64(index[i])
+            return decision, mask, k, excluded
+        if decision == _OUTSIDE and excluded == k:
+            excluded = k + 1
+        k += 1
+    return _OUTSIDE, np.uint64(0), k, excluded
 
 
 @njit(cache=True, nogil=True)
@@ -198,26 +200,13 @@ def _join(x, n, target, goal, eps, window, sums_a, masks_a, sums_b, masks_b):
 
 
 @njit(cache=True, nogil=True)
-def _binomial(n, k):
-    """C(n, k), at most 2^62."""
-    value = 1
-    for i in range(min(k, n - k)):
-        value = value * (n - i) // (i + 1)
-        if value > 1 << 50:
-            return 1 << 62
-    return value
-
-
-@njit(cache=True, nogil=True)
-def _of_size(x, q, n, target, goal, eps, window, k):
-    """(decision, mask) for the k-subsets, k >= 1, by a scan or a join; see _decide."""
-    if k < 4 or _binomial(n, k) <= _SCAN:
-        return _scan(x, q, n, target, goal, eps, window, k)
+def _joined(x, q, n, target, goal, eps, window, k):
+    """(decision, mask) for the k-subsets, k >= 2, by a join; see _decide."""
     upper = (k + 1) // 2
-    sums_a, masks_a = _partial_sums(q, n, upper, _binomial(n, upper))
+    sums_a, masks_a = _partial_sums(q, n, upper, BINOMIAL[n, upper])
     if k == 2 * upper:
         return _join(x, n, target, goal, eps, window, sums_a, masks_a, sums_a, masks_a)
-    sums_b, masks_b = _partial_sums(q, n, upper - 1, _binomial(n, upper - 1))
+    sums_b, masks_b = _partial_sums(q, n, upper - 1, BINOMIAL[n, upper - 1])
     return _join(x, n, target, goal, eps, window, sums_a, masks_a, sums_b, masks_b)
 
 
@@ -240,44 +229,65 @@ def _by_halves(x, n, target, eps, k, most, excluded):
 
 
 @njit(cache=True, nogil=True)
-def sparsest_one(x, n, target, eps, most, q):
+def sparsest_one(x, n, target, eps, most, single, double):
     """Smallest k <= most with a k-subset of x[:n] within eps of the target.
 
-    q: int64 [n + PAD], scratch. Returns (mask, count, excluded): count is -1 when none was found;
-    every subset within eps has at least `excluded` members (0 .. most + 1).
+    single: float32 [3, ROOM] and double: float64 [3, ROOM], scratch. Returns (mask, count,
+    excluded): count is -1 when none was found; every subset within eps has at least `excluded`
+    members (0 .. most + 1).
     """
-    span = abs(target) + eps
+    if abs(target) <= eps:
+        return np.uint64(0), 0, 0
+    mass = abs(target)
     for k in range(n):
-        span += abs(x[k])
-    scale = math.ldexp(1.0, min(1020, int(60 - math.frexp(span)[1])))
+        mass += abs(x[k])
+    most = min(most, n)
+    if mass * _SINGLE_FROM <= eps and 1e-25 < mass < 1e30:
+        found = _scans(x, n, target, eps, mass, most, 2.0**-24, single)
+    else:
+        found = _scans(x, n, target, eps, mass, most, UNIT, double)
+    decision, mask, first, excluded = found
+    if decision == _WITHIN:
+        return mask, first, excluded
+    if first > most:
+        return np.uint64(0), -1, excluded
+    return _beyond_scans(x, n, target, eps, mass, first, most, excluded)
+
+
+@njit(cache=True, nogil=True)
+def _beyond_scans(x, n, target, eps, mass, first, most, excluded):
+    """sparsest_one from `first` >= 4 members on, by joins and counted meet in the middle."""
+    scale = math.ldexp(1.0, min(1020, int(60 - math.frexp(mass + eps)[1])))
+    q = np.empty(n, np.int64)
     for k in range(n):
         q[k] = np.int64(np.rint(x[k] * scale))
     goal = np.int64(np.rint(target * scale))
     window = np.int64(eps * scale * (1.0 + 1e-15)) + (n + 3) // 2 + 1
-    decision = _decide(x, n, np.uint64(0), target, eps)
-    if decision == _WITHIN:
-        return np.uint64(0), 0, 0
-    certain = decision == _OUTSIDE
-    excluded = 1 if certain else 0
-    for k in range(1, min(most, n) + 1):
-        partial = _binomial(n, (k + 1) // 2)
-        if n <= COUNTED and _binomial(n, k) > _SCAN and partial > (1 << (n // 2)) // 8:
-            return _by_halves(x, n, target, eps, k, min(most, n), excluded)
+    for k in range(first, most + 1):
+        partial = BINOMIAL[n, (k + 1) // 2]
+        if n <= COUNTED and partial > (1 << (n // 2)) // 8:
+            return _by_halves(x, n, target, eps, k, most, excluded)
         if partial > _LIST:
             return np.uint64(0), -1, excluded
-        decision, mask = _of_size(x, q, n, target, goal, eps, window, k)
+        decision, mask = _joined(x, q, n, target, goal, eps, window, k)
         if decision == _WITHIN:
             return mask, k, excluded
-        certain = certain and decision == _OUTSIDE
-        if certain:
+        if decision == _OUTSIDE and excluded == k:
             excluded = k + 1
     return np.uint64(0), -1, excluded
 
 
 @njit(cache=True, nogil=True)
-def sparsest_batch(samples, n, targets, eps, most, q, masks, counts, excluded):
+def sparsest_batch(samples, n, targets, eps, most, single, double, masks, counts, excluded):
     """sparsest_one for problem t on samples[t, :n] (or samples[0, :n] when it has one row)."""
     shared = samples.shape[0] == 1
     for t in range(targets.shape[0]):
         row = 0 if shared else t
-        masks[t], counts[t], excluded[t] = sparsest_one(samples[row], n, targets[t], eps, most, q)
+        masks[t], counts[t], excluded[t] = sparsest_one(
+            samples[row], n, targets[t], eps, most, single, double
+        )
+
+
+def scratch() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The two scratch arrays of sparsest_one."""
+    return np.empty((3, ROOM), dtype=np.float32), np.empty((3, ROOM))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike
 
 from slth.errors import InvalidInput, require_array, require_count, require_time_limit
@@ -149,7 +150,11 @@ def checked_problems(samples: ArrayLike, targets: ArrayLike) -> tuple[FloatArray
     """samples as float64 [batch or 1, n], targets as float64 [batch]."""
     wanted = require_array("targets", np.atleast_1d(np.asarray(targets)), ndim=1)
     raw = np.asarray(samples)
-    values = require_array("samples", raw if raw.ndim != 1 else raw[None, :], ndim=2)
+    rows = raw if raw.ndim != 1 else raw[None, :]
+    if rows.ndim == 2 and rows.dtype == np.float64 and rows.flags.c_contiguous and rows.size:
+        values, sound = rows, _sound(rows, float(np.abs(wanted).max(initial=0.0)))
+    else:
+        values, sound = require_array("samples", rows, ndim=2), False
     if values.shape[1] == 0 or values.shape[0] == 0 or wanted.shape[0] == 0:
         raise InvalidInput(
             "empty batch or no samples",
@@ -164,6 +169,27 @@ def checked_problems(samples: ArrayLike, targets: ArrayLike) -> tuple[FloatArray
             expected="one target for each row of samples",
             fix="Pass samples of shape [n] to share them between targets.",
         )
+    if not sound:
+        _require_magnitudes(require_array("samples", rows, ndim=2), wanted)
+    return values, wanted
+
+
+@njit(cache=True, nogil=True)
+def _sound(samples, reach):
+    """Whether all samples [batch, n] are finite, not denormal, and their sums below 1e300."""
+    for t in range(samples.shape[0]):
+        span = reach
+        tiny = False
+        for k in range(samples.shape[1]):
+            magnitude = abs(samples[t, k])
+            span += magnitude
+            tiny |= (magnitude < 2.2250738585072014e-308) & (magnitude > 0.0)
+        if tiny or not span < 1e300:
+            return False
+    return True
+
+
+def _require_magnitudes(values: FloatArray, wanted: FloatArray) -> None:
     magnitudes = np.abs(values)
     tiny = (magnitudes > 0.0) & (magnitudes < np.finfo(np.float64).tiny)
     if tiny.any():
@@ -182,7 +208,6 @@ def checked_problems(samples: ArrayLike, targets: ArrayLike) -> tuple[FloatArray
             expected="less than 1e300",
             fix="Scale samples and targets down by a power of two.",
         )
-    return values, wanted
 
 
 def require_eps(eps: float) -> float:

@@ -221,28 +221,6 @@ def _block_distance(typingctx, a, i, b, j, goal):
     return signature, codegen
 
 
-@intrinsic
-def _near_bits(typingctx, keys, start, offset, width):
-    """Bit u: 0 <= keys[start + u] + offset <= width."""
-    word = types.int64
-    signature = word(keys, word, word, word)
-
-    def codegen(context, builder, signature, args):
-        block = _load(builder, _data(context, builder, signature.args[0], args[0]), args[1])
-        shifted = builder.add(block, _splat(builder, args[2]))
-        # A negative number is a large unsigned one.
-        near = builder.icmp_unsigned("<=", shifted, _splat(builder, args[3]))
-        return builder.zext(builder.bitcast(near, ir.IntType(LANES)), _WORD)
-
-    return signature, codegen
-
-
-@njit(cache=True, nogil=True)
-def near_bits(keys, start, offset, width):
-    """plain_lists.near_bits."""
-    return _near_bits(keys, start, offset, width)  # pyright: ignore[reportCallIssue]
-
-
 @njit(cache=True, nogil=True)
 def merge_both(old_a, step_a, new_a, old_b, step_b, new_b, m):
     """Two independent merges; every list has room for 8 more keys than it holds."""
