@@ -60,6 +60,29 @@ def test_prune_certify_check_round_trip(capsys, tmp_path):
     assert not certified["holds"]
 
 
+def test_prune_writes_proofs_that_check(capsys, tmp_path):
+    file = tmp_path / "a.ticket"
+    arguments = ["prune", "neurons", "--d", "3", "--width", "12", "--seed", "3", "--radius", "2"]
+    code, pruned = json_of(capsys, [*arguments, "--proof", str(file)])
+    assert code == 0
+    assert pruned["proof"]["outcome"] == "verified"
+    assert pruned["proof"]["bytes"] == file.stat().st_size
+    claims = {claim["name"]: claim["outcome"] for claim in pruned["proof"]["claims"]}
+    assert claims["status"] == claims["bound"] == "verified"
+    code, checked = json_of(capsys, ["check", str(file)])
+    assert code == 0
+    assert checked["claims"] == pruned["proof"]["claims"]
+
+
+def test_prune_says_which_claims_rest_on_the_solver(capsys, tmp_path):
+    file = tmp_path / "a.ticket"
+    arguments = ["prune", "weights", "--d", "2", "--width", "3", "--seed", "3"]
+    code, pruned = json_of(capsys, [*arguments, "--proof", str(file)])
+    assert code == 0
+    assert pruned["bound"] > 0
+    assert pruned["proof"]["outcome"] == "not covered"
+
+
 def test_prune_with_eps_says_what_was_proven(capsys):
     arguments = ["prune", "neurons", "--width", "12", "--seed", "3", "--time-limit", "20"]
     _, best = json_of(capsys, arguments)

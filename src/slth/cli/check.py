@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from slth.check import Outcome
+from slth.check import Outcome, Verdict
 from slth.check import check as verify
 from slth.cli.output import print_json, stdout
 
@@ -33,16 +33,7 @@ def check(file: Path, /, *, json: bool = False) -> int:
     """
     verdict = verify(file)
     if json:
-        claims = [
-            {
-                "name": claim.name,
-                "statement": claim.statement,
-                "outcome": str(claim.outcome),
-                "reason": claim.reason,
-            }
-            for claim in verdict.claims
-        ]
-        print_json({"verified": bool(verdict), "outcome": str(verdict.outcome), "claims": claims})
+        print_json(verdict_as_json(verdict))
     else:
         table = Table(title=str(file))
         for heading in ("claim", "outcome", "how, or why not"):
@@ -52,3 +43,17 @@ def check(file: Path, /, *, json: bool = False) -> int:
             table.add_row(claim.statement, outcome, claim.reason)
         stdout.print(table)
     return 0 if verdict else 1
+
+
+def verdict_as_json(verdict: Verdict) -> dict[str, object]:
+    """The outcome, of every claim and in all."""
+    claims = [
+        {
+            "name": claim.name,
+            "statement": claim.statement,
+            "outcome": str(claim.outcome),
+            "reason": claim.reason,
+        }
+        for claim in verdict.claims
+    ]
+    return {"verified": bool(verdict), "outcome": str(verdict.outcome), "claims": claims}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,23 +10,18 @@ from pathlib import Path
 import cyclopts
 from rich.table import Table
 
-from slth.certify.proof import loosened, prove_error
+from slth.check import check
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr, stdout
+from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, require_folders
 from slth.cli.source import Source
-from slth.errors import InvalidInput
-from slth.network import ReLUNetwork
 from slth.neurons import prune_neurons
 from slth.neurons.contenders import contend
-from slth.proof import ErrorProof
 from slth.solution import Solution, Status
-from slth.ticket import Ticket
 from slth.weights import prune_weights
 
 app = cyclopts.App(name="prune", help="Find, certify and refute tickets of one network.")
 
 _DEFAULT_SOURCE = Source()
-# How long the proof that goes into a ticket file may take; without it the checker says so.
-_PROOF_SECONDS = 30.0
 
 
 @app.command
@@ -40,6 +34,7 @@ def neurons(
     search_seed: int = 0,
     strategy: str | None = None,
     out: Path | None = None,
+    proof: Path | None = None,
     json: bool = False,
 ) -> int:
     """Keep whole hidden units: the subset with the smallest uniform error.
@@ -63,11 +58,17 @@ def neurons(
         relevance, popup or rounding. The ticket is certified; nothing is proven of others.
     out
         Ticket file to write.
+    proof
+        Ticket file to write with proofs of all it claims, and to check at once. What could not be
+        written down is shown as "not covered: solver-claimed".
     json
         Print one JSON object.
     """
-    verb = prune_neurons if strategy is None else partial(contend, strategy=strategy)
-    return _prune(verb, "neurons", source, eps, radius, time_limit, search_seed, out, json)
+    if strategy is None:
+        verb = partial(prune_neurons, proof=proof is not None)
+    else:
+        verb = partial(contend, strategy=strategy)
+    return _prune(verb, "neurons", source, eps, radius, time_limit, search_seed, out, proof, json)
 
 
 @app.command
@@ -79,6 +80,7 @@ def weights(
     time_limit: float = 60.0,
     search_seed: int = 0,
     out: Path | None = None,
+    proof: Path | None = None,
     json: bool = False,
 ) -> int:
     """Mask single weights, incoming and outgoing: the mask with the smallest uniform error.
@@ -99,10 +101,15 @@ def weights(
         Seed of the search.
     out
         Ticket file to write.
+    proof
+        Ticket file to write with proofs of all it claims, and to check at once. What could not be
+        written down is shown as "not covered: solver-claimed".
     json
         Print one JSON object.
     """
-    return _prune(prune_weights, "weights", source, eps, radius, time_limit, search_seed, out, json)
+    return _prune(
+        prune_weights, "weights", source, eps, radius, time_limit, search_seed, out, proof, json
+    )
 
 
 def _prune(
@@ -114,15 +121,10 @@ def _prune(
     time_limit: float,
     search_seed: int,
     out: Path | None,
+    proof: Path | None,
     json: bool,
 ) -> int:
-    if out is not None and not out.parent.is_dir():
-        raise InvalidInput(
-            "--out has no folder to write to",
-            got=str(out.parent),
-            expected="an existing folder",
-            fix=f"Create it first: mkdir -p {out.parent}",
-        )
+    require_folders(out=out, proof=proof)
     net = source.network()
     target = source.target_for(net)
     announce_compilation()
@@ -136,41 +138,25 @@ def _prune(
             seed=search_seed,
             report=report,
         )
-    if out is not None:
+    files = [path for path in (out, proof) if path is not None]
+    if files:
         drawn = (source.d, source.width, source.seed) if source.net is None else None
-        solution, proof = _with_error_proof(solution, target, radius, eps)
-        ticket = Ticket.from_solution(
-            solution, net, target, radius=radius, eps=eps, source=drawn, error_proof=proof
-        )
-        ticket.save(out)
-        stderr.print(f"Ticket written to {out}", highlight=False)
+        ticket = proven_ticket(solution, net, target, radius, eps, drawn)
+        solution = replace(solution, error=ticket.error)
+        for path in files:
+            ticket.save(path)
+            stderr.print(f"Ticket written to {path}", highlight=False)
+    answer, table = _as_json(solution, kind), _table(solution, kind, net.width)
+    if proof is not None:
+        verdict = check(proof)
+        answer["proof"] = proof_as_json(proof, verdict)
+        table.add_row("proof", proof_in_words(proof, verdict))
     if json:
-        print_json(_as_json(solution, kind))
+        print_json(answer)
     else:
-        stdout.print(_table(solution, kind, net.width))
+        stdout.print(table)
     refused = eps is not None and solution.status != Status.REACHED
     return 1 if refused else 0
-
-
-def _with_error_proof(
-    solution: Solution, target: ReLUNetwork, radius: float, eps: float | None
-) -> tuple[Solution, ErrorProof | None]:
-    """The solution as a ticket states it, with the proof that its checker needs for d >= 3.
-
-    The stated upper bound may be raised by a millionth: a proof in floats cannot follow closer.
-    """
-    if target.d <= 2:
-        return solution, None
-    error = loosened(solution.error, at_most=math.inf if eps is None else eps)
-    proof = None
-    if error.upper > 0.0:
-        with stderr.status("proving the error for the checker"):
-            proof = prove_error(
-                solution.pruned, target, error.upper, radius=radius, time_limit=_PROOF_SECONDS
-            )
-    if proof is None:
-        return solution, None
-    return replace(solution, error=error), proof
 
 
 def _as_json(solution: Solution, kind: str) -> dict[str, object]:
