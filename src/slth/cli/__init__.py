@@ -24,6 +24,8 @@ app.command("slth.cli.certify:certify", name="certify")
 app.command("slth.cli.check:check", name="check")
 app.command("slth.cli.width:width", name="width")
 app.command("slth.cli.theory:app", name="theory")
+app.command("slth.cli.sweep:sweep", name="sweep")
+app.command("slth.cli.export:export_store", name="export")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

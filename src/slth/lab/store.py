@@ -28,7 +28,7 @@ from typing import Any, Self
 import numpy as np
 
 from slth.errors import InvalidInput, StoreError
-from slth.lab.schema import PlanRecord, Row
+from slth.lab.schema import PlanRecord, Row, State
 from slth.lab.store_file import ROLLBACK_NEEDED, connect, require_store, translated
 from slth.lab.ticket_files import read_ticket, ticket_file
 from slth.ticket import Ticket
@@ -122,6 +122,13 @@ class Store:
         """The row of a trial, None if there is none."""
         return next(self.rows(key=key), None)
 
+    def state(self, key: str) -> State | None:
+        """The state of a trial, None if it has no row."""
+        with translated(self._path):
+            query = "SELECT state FROM trials WHERE key = ?"
+            found = self._connection.execute(query, [key]).fetchone()
+        return None if found is None else found[0]
+
     def columns(self, *names: str, **where: object) -> dict[str, np.ndarray]:
         """Columns as arrays of equal length, by key: [rows] each; all columns when none is named.
 
@@ -156,6 +163,12 @@ class Store:
         with translated(self._path):
             cursor = self._connection.execute(f"SELECT {names} FROM plans ORDER BY started, key")
             return [PlanRecord._make(values) for values in cursor]
+
+    def versions(self) -> list[str]:
+        """The versions of slth that ran its trials."""
+        with translated(self._path):
+            cursor = self._connection.execute("SELECT DISTINCT slth FROM trials ORDER BY slth")
+            return [version for (version,) in cursor]
 
     def ticket_path(self, row: Row) -> Path | None:
         """The ticket file of a row, None if it has none."""

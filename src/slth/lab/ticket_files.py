@@ -19,8 +19,12 @@ def ticket_file(store: Path, digest: str) -> Path:
     return ticket_folder(store) / digest[:2] / f"{digest}.ticket"
 
 
-def read_ticket(store: Path, digest: str) -> Ticket:
-    """The ticket of that SHA-256."""
+def read_ticket_bytes(store: Path, digest: str) -> bytes:
+    """The bytes of the ticket of that SHA-256.
+
+    Raises:
+        StoreError: the file is missing or holds other bytes.
+    """
     file = ticket_file(store, digest)
     try:
         data = file.read_bytes()
@@ -31,4 +35,9 @@ def read_ticket(store: Path, digest: str) -> Ticket:
         ) from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise StoreError(f"{file}: not the ticket that was written: its SHA-256 differs.")
-    return Ticket.load(file)
+    return data
+
+
+def read_ticket(store: Path, digest: str) -> Ticket:
+    """The ticket of that SHA-256."""
+    return Ticket.from_bytes(read_ticket_bytes(store, digest))

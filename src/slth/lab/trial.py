@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -46,23 +47,25 @@ class Trial:
     trial_seconds: float | None = None
     after: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of slth's version and all fields, as canonical JSON."""
-        return _sha256({"slth": slth.__version__, **asdict(self)})
+        return _sha256({"slth": slth.__version__, **self._fields()})
 
     @property
     def search_seed(self) -> int:
         """Seed of the searchers: 31 bits of the SHA-256 of all fields but `after`."""
-        fields = {name: value for name, value in asdict(self).items() if name != "after"}
-        return int(_sha256(fields)[:8], 16) >> 1
+        asked = {name: value for name, value in self._fields().items() if name != "after"}
+        return int(_sha256(asked)[:8], 16) >> 1
+
+    def _fields(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def label(self) -> str:
         """The curve that the trial belongs to, for progress and tables."""
-        kind = "neurons" if self.pruning == "neurons" else "weights"
         name = "" if self.contender is None else f", {self.contender}"
-        return f"{kind}, {self.readout} readout, d = {self.d}{name}"
+        return f"{self.pruning}, {self.readout} readout, d = {self.d}{name}"
 
     def network(self, width: int) -> ReLUNetwork:
         """The first `width` units of the draw."""
