@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of a running search: which phase, and the proven and found errors so far."""
+    """One report of a running search: which phase, and the proven and found values so far of
+    what is minimised ("error", or "units")."""
 
     phase: str
     lower: float
     upper: float
+    what: str = "error"
 
 
 Report = Callable[[Progress], None]

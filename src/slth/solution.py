@@ -21,6 +21,9 @@ class Status(StrEnum):
     `error.upper`, within the tolerance) or FEASIBLE (the best ticket found).
     Of a search with eps: REACHED (this ticket's certified error is <= eps), REFUTED (every mask
     of that kind has an error > eps) or UNKNOWN.
+    Of a search for the fewest units within eps: OPTIMAL (this ticket's certified error is <= eps
+    and every mask of fewer units has an error > eps), FEASIBLE (its error is <= eps), REFUTED (no
+    mask has an error <= eps) or UNKNOWN (none was found).
     """
 
     CLOSED = "closed"
@@ -103,6 +106,8 @@ class Solution:
             prover; for reading, not for programs.
         refutation: written proof of `bound`, which `slth.check` verifies once it is in a ticket;
             None where none was asked for: the bound then rests on its prover.
+        least_units: of a search for the fewest units: proven, every mask of error <= eps keeps at
+            least that many (width + 1 if there is none). None of other searches.
     """
 
     mask: Mask
@@ -112,6 +117,7 @@ class Solution:
     pruned: ReLUNetwork
     stats: Mapping[str, object] = field(default_factory=dict)
     refutation: RefutationProof | None = None
+    least_units: int | None = None
 
     def __repr__(self) -> str:
         return (
@@ -121,6 +127,8 @@ class Solution:
 
     def _repr_html_(self) -> str:
         said = _MEANING.get(self.status, "")
+        if self.least_units is not None:
+            said = f"every mask within eps keeps at least {self.least_units:,} units"
         kept = f"{self.mask.kept_units:,} of {len(self.mask.output):,} units, "
         facts = [
             ("status", f"{self.status}: {said}" if said else self.status),

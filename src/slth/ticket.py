@@ -169,7 +169,7 @@ class Ticket:
             radius=float(radius),
             error=solution.error,
             bound=float(solution.bound),
-            status=solution.status,
+            status=_claimed(solution),
             eps=None if eps is None else float(eps),
             source=source,
             error_proof=error_proof,
@@ -313,6 +313,16 @@ class Ticket:
             error_proof=error_proof,
             refutation=refutation,
         )
+
+
+def _claimed(solution: Solution) -> Status:
+    """The status a file states. It claims nothing of counts, so a ticket of the fewest units within
+    eps is one that reached eps."""
+    within = solution.least_units is not None and solution.status in (
+        Status.OPTIMAL,
+        Status.FEASIBLE,
+    )
+    return Status.REACHED if within else solution.status
 
 
 def _require_number(name: str, value: float) -> None:

@@ -66,7 +66,7 @@ class BoundsLine:
             gap = ""
             if 0 < progress.lower <= progress.upper < math.inf:
                 gap = f"  gap {100 * (progress.upper / progress.lower - 1):.2g} %"
-            text = f"{progress.phase}: error in [{progress.lower:.6g}, {upper}]{gap}"
+            text = f"{progress.phase}: {progress.what} in [{progress.lower:.6g}, {upper}]{gap}"
             self._progress.update(task, description=text)
 
         return report

@@ -14,9 +14,10 @@ from slth.check import check
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr, stdout
 from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, require_folders
 from slth.cli.source import Source
+from slth.errors import InvalidInput
 from slth.neurons import prune_neurons
 from slth.neurons.contenders import contend
-from slth.solution import Solution, Status
+from slth.solution import Solution
 from slth.weights import prune_weights
 
 app = cyclopts.App(name="prune", help="Find, certify and refute tickets of one network.")
@@ -29,6 +30,7 @@ def neurons(
     source: Source = _DEFAULT_SOURCE,
     *,
     eps: float | None = None,
+    fewest: bool = False,
     radius: float = 1.0,
     time_limit: float = 60.0,
     search_seed: int = 0,
@@ -47,6 +49,9 @@ def neurons(
     ----------
     eps
         Decide whether a ticket with uniform error <= eps exists.
+    fewest
+        With --eps: the fewest units within eps, e.g. to compress a trained layer (give the same
+        file as --net and --target). "optimal" when no smaller subset is within eps.
     radius
         Radius of the ball over which the error is measured.
     time_limit
@@ -64,8 +69,15 @@ def neurons(
     json
         Print one JSON object.
     """
+    if strategy is not None and fewest:
+        raise InvalidInput(
+            "--strategy does not count units",
+            got=f"--strategy {strategy} --fewest",
+            expected="one of them",
+            fix="Leave --strategy out: only the full search minimises the number of units.",
+        )
     if strategy is None:
-        verb = partial(prune_neurons, proof=proof is not None)
+        verb = partial(prune_neurons, fewest=fewest, proof=proof is not None)
     else:
         verb = partial(contend, strategy=strategy)
     return _prune(verb, "neurons", source, eps, radius, time_limit, search_seed, out, proof, json)
@@ -155,7 +167,7 @@ def _prune(
         print_json(answer)
     else:
         stdout.print(table)
-    refused = eps is not None and solution.status != Status.REACHED
+    refused = eps is not None and not solution.error.upper <= eps
     return 1 if refused else 0
 
 
@@ -172,6 +184,7 @@ def _as_json(solution: Solution, kind: str) -> dict[str, object]:
             "witness": None if witness is None else witness.tolist(),
         },
         "bound": solution.bound,
+        "least_units": solution.least_units,
         "kept_units": [int(i) for i in solution.mask.output.nonzero()[0]],
         "kept_weights": solution.mask.kept_weights,
         "stats": {key: value for key, value in solution.stats.items() if _is_plain(value)},
@@ -189,6 +202,8 @@ def _table(solution: Solution, kind: str, width: int) -> Table:
     table.add_row("certified error", f"[{error.lower!r}, {error.upper!r}] ({error.method})")
     table.add_row("no such ticket below", repr(solution.bound))
     table.add_row("kept", f"{solution.mask.kept_units} of {width} units")
+    if solution.least_units is not None:
+        table.add_row("no fewer than", f"{solution.least_units} units within eps")
     if kind == "weights":
         table.add_row("", f"{solution.mask.kept_weights} weights")
     for key, value in solution.stats.items():

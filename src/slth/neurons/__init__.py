@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from slth.errors import require_count, require_positive, require_time_limit
+from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
 from slth.network import ReLUNetwork
+from slth.neurons.fewest import run_fewest
 from slth.neurons.pipeline import run
 from slth.neurons.problem import Problem
 from slth.neurons.race import Race
@@ -22,6 +23,7 @@ def prune_neurons(
     seed: int = 0,
     *,
     proof: bool = False,
+    fewest: bool = False,
     report: Report = silent,
 ) -> Solution:
     """Find the subset of hidden units whose uniform error is least, and prove what none can do.
@@ -38,6 +40,8 @@ def prune_neurons(
         seed: of the searchers.
         proof: write down why no subset errs less than `bound`: `Solution.refutation`, which
             `slth.check` verifies in a ticket. Provers that cannot write theirs are left out.
+        fewest: with eps, find the subset of fewest units whose error is <= eps, e.g. to compress
+            a trained layer: net and target may be the same network.
         report: called with the bounds so far.
 
     Returns:
@@ -45,9 +49,13 @@ def prune_neurons(
         inside the checker's 1e-5 (`slth.proof.OPTIMAL_WITHIN`), else "feasible".
         With eps: "reached" (error.upper <= eps), "refuted" (bound > eps) or "unknown". An
         interrupt (Ctrl-C) or the time limit returns the best ticket and bound so far.
+        With fewest: "optimal" when error.upper <= eps and every mask of fewer units is proven to
+        err by more than eps, "feasible" when only the former, "refuted" or "unknown";
+        `least_units` is the proven least count of every subset within eps.
 
     Raises:
-        InvalidInput: dimensions differ, or radius, eps, time_limit or seed out of range.
+        InvalidInput: dimensions differ, or radius, eps, time_limit or seed out of range, or fewest
+            without eps or with proof.
 
     Source: the problem of Theorem 1, Ferre et al., arXiv 2603.02234 v2.
     """
@@ -59,6 +67,29 @@ def prune_neurons(
         eps = require_positive("eps", eps)
     deadline = Deadline(require_time_limit(time_limit))
     seed = require_count("seed", seed, least=0)
+    if not isinstance(fewest, bool):
+        raise InvalidInput(
+            "fewest is not a truth value",
+            got=repr(fewest),
+            expected="True or False",
+            fix="Pass fewest=True to minimise the number of units.",
+        )
+    if fewest:
+        if eps is None:
+            raise InvalidInput(
+                "fewest without eps",
+                got="eps=None",
+                expected="the error that the fewest units may make",
+                fix="Pass eps=..., or leave fewest out to minimise the error.",
+            )
+        if proof:
+            raise InvalidInput(
+                "fewest with proof",
+                got="proof=True",
+                expected="one of them: proofs of counts are not written down",
+                fix="Leave proof out, or decide eps without fewest.",
+            )
+        return run_fewest(Problem(net, target), radius, eps, deadline, report, seed)
     race = Race(Problem(net, target), radius, eps, deadline, report, recording=proof)
     run(race, seed)
     return race.solution()

@@ -99,14 +99,14 @@ def search_tree(
     log = empty_log(width)
     units = np.arange(width) if units is None else units
     pool = PointPool(problem, first.shape[0] + points.shape[0] + _POOL_ROOM, cutoff)
-    numbers = pool.add(first)
+    numbers = np.concatenate([pool.always, pool.add(first)])
     pool.add(points)
     capacity = 3 * width // 2 + 40
     depth = max(2, min(width + 2, _TREE_BYTES // (8 * capacity * (width + 1))))
     tree = empty_tree(width, capacity, depth)
     # Sums of at most N + 1 rows, of N gains, and one feature or target value each, all relative
     # to the masses; the factor 4 covers numerator, denominator and the quotient.
-    mass = math.fsum(problem.unit_norms) + problem.target_mass
+    mass = math.fsum(problem.unit_norms) + problem.target_mass + pool.crowd_mass
     slip = rounding(4 * (width + 16) + problem.d + problem.target.width) * mass
     tree.levels[CUTOFF] = cutoff
     tree.levels[SLIP] = slip

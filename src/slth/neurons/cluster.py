@@ -7,6 +7,8 @@ exponentially close to w*. Takes O(N d) memory beside the search over a few hund
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from slth.limits import Deadline
@@ -67,7 +69,8 @@ def search_clusters(
 def restricted(problem: Problem, units: np.ndarray) -> Problem:
     """The problem over some of the units only. units: int64 [n]."""
     net = problem.net
-    return Problem(ReLUNetwork(net.hidden[units], net.output[units], net.readout), problem.target)
+    part = ReLUNetwork(net.hidden[units], net.output[units], net.readout)
+    return replace(problem, net=part)
 
 
 def widened(problem: Problem, units: np.ndarray, keep: BoolArray) -> BoolArray:

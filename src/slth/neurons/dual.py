@@ -10,6 +10,9 @@ With the relu readout, relu(g) - f <= t gives g - f <= t everywhere, but f - rel
 f - g <= t only where f > t. So rows with s_p = -1 are used only where f(x_p) >= cutoff: they hold
 for every mask of error below the cutoff, and what is proven is min(cutoff, bound).
 
+Masks of at most m units also have sum_i z_i - m <= 0. A multiplier w >= 0 of that adds w to every
+G_i and w m to F, and the bound is one for such masks only.
+
 The multipliers may come from any float solver: the formula is evaluated here with its rounding
 error taken outward.
 """
@@ -17,7 +20,7 @@ error taken outward.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,16 +33,24 @@ _BLOCK_ENTRIES = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """points float64 [P, d] in the unit ball, signs float64 [P] of +-1, multipliers [P] >= 0."""
+    """points float64 [P, d] in the unit ball, signs float64 [P] of +-1, multipliers [P] >= 0;
+    crowd >= 0 is the multiplier of sum_i z_i <= most, and the masks spoken of are those."""
 
     points: FloatArray
     signs: FloatArray
     multipliers: FloatArray
+    crowd: float = 0.0
+    most: int = 0
 
     def support(self) -> Certificate:
         """The same without its zero multipliers."""
         used = self.multipliers > 0.0
-        return Certificate(self.points[used], self.signs[used], self.multipliers[used])
+        return replace(
+            self,
+            points=self.points[used],
+            signs=self.signs[used],
+            multipliers=self.multipliers[used],
+        )
 
 
 def certified_bound(
@@ -50,7 +61,7 @@ def certified_bound(
     dropped: BoolArray | None = None,
     kept: BoolArray | None = None,
 ) -> float:
-    """A proven lower bound on the error of every mask, 0.0 if the certificate proves nothing.
+    """A proven lower bound on the error of every mask spoken of, 0.0 if nothing is proven.
 
     Args:
         cutoff: with the relu readout the result is min(cutoff, bound); see the module text. The
@@ -75,7 +86,7 @@ def certified_bound(
         phi = certificate.points @ problem.net.hidden[units].T
         np.maximum(phi, 0.0, out=phi)
         phi *= problem.net.output[units]
-        gains = weights @ phi
+        gains = weights @ phi + certificate.crowd
         low = np.minimum(gains, 0.0)
         norms = problem.unit_norms[units]
         if kept is not None:
@@ -86,11 +97,14 @@ def certified_bound(
         parts.append(math.fsum(low))
         mass.append(math.fsum(norms))
     parts.append(-math.fsum(weights * f))
+    parts.append(-certificate.crowd * certificate.most)
     # |computed G_i - G_i| <= gamma_{P + d + 4} * total * |a_i| ||w_i||: a feature carries d + 2
     # roundings, weights and sum P + 1 more; likewise for F. 1e-280 covers underflow.
     slip = rounding(y.shape[0] + problem.d + 8) * math.fsum(mass)
     slip += rounding(y.shape[0] + problem.d + problem.target.width + 8) * problem.target_mass
     slip = slip * total * (1.0 + 1e-9) + 1e-280
+    # The crowd enters each gain by one more addition, and the product with `most` rounds once.
+    slip += rounding(2) * certificate.crowd * (problem.width + certificate.most)
     bound = (math.fsum(parts) - slip) / total
     bound -= 2.0**-50 * abs(bound)
     if not problem.linear:

@@ -124,7 +124,7 @@ def _anneal_once(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _worst(residual, cap, sign_i, phi_i, sign_j, phi_j, limit, probe):
+def worst_after(residual, cap, sign_i, phi_i, sign_j, phi_j, limit, probe):
     """Largest error after adding sign_i phi_i + sign_j phi_j; stops early above `limit`.
 
     Returns the error (or anything above `limit`) and the point that decided.
@@ -186,7 +186,7 @@ def _moves(phi, f, cap, state, best, best_error, hot, cold, count, rng):
             r = residual[p] + sign_i * phi[i, p] + sign_j * phi[j, p]
             if max(r, min(-r, cap[p])) > limit:
                 continue
-        error, probe = _worst(residual, cap, sign_i, phi[i], sign_j, phi[j], limit, probes[i])
+        error, probe = worst_after(residual, cap, sign_i, phi[i], sign_j, phi[j], limit, probes[i])
         if error > limit:
             probes[i] = probe
             continue

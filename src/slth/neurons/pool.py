@@ -19,11 +19,16 @@ class PointPool:
     """A growing set of points of the ball, up to a capacity.
 
     With the relu readout the lower rows (s = 1) hold only where f >= `cutoff` (see `dual.py`).
+    If the problem speaks of masks of at most m units, the first row is M (sum_i z_i - m) <= t,
+    which holds for them; M is as large as the largest feature, so that t hardly loosens it. The
+    centre of the ball, where nothing is said, stands in for its point.
     """
 
     def __init__(self, problem: Problem, capacity: int, cutoff: float = math.inf) -> None:
         self._problem = problem
         self._cutoff = cutoff
+        self._crowding = 0.0
+        capacity += 1
         self._points = np.zeros((capacity, problem.d))
         self.arrays = Pool(
             np.zeros((problem.width, capacity)),
@@ -33,6 +38,26 @@ class PointPool:
             np.zeros(1, np.int64),
             _TILT * min(cutoff, 1.0) * (0.5 + np.random.default_rng(0).random(problem.width)),
         )
+        if problem.most is not None:
+            # A power of two: its multiples by counts are exact.
+            largest = float(problem.unit_norms.max(initial=1e-290))
+            self._crowding = 2.0 ** math.ceil(math.log2(largest))
+            self.arrays.phi[:, 0] = self._crowding
+            self.arrays.f[0] = self._crowding * problem.most
+            self.arrays.floor[:2] = -self.arrays.f[0], self.arrays.f[0]
+            self.arrays.holds[0] = True
+            self.arrays.size[0] = 1
+
+    @property
+    def always(self) -> np.ndarray:
+        """Row numbers that every dictionary should start with: int64."""
+        return np.arange(self.size)[: int(self._crowding > 0.0)]
+
+    @property
+    def crowd_mass(self) -> float:
+        """Sum of what the row of the count holds: its rounding errors are relative to it."""
+        most = 0 if self._problem.most is None else self._problem.most
+        return self._crowding * (self._problem.width + most)
 
     @property
     def tilted(self) -> float:
@@ -75,7 +100,9 @@ class PointPool:
     def lower_cutoff(self, cutoff: float) -> None:
         """Speak only of masks of error below a smaller cutoff: more lower rows hold for them."""
         self._cutoff = min(self._cutoff, cutoff)
-        self.arrays.holds[: 2 * self.size] = self._holding(self.arrays.f[: self.size])
+        first = self.always.size
+        rows = slice(2 * first, 2 * self.size)
+        self.arrays.holds[rows] = self._holding(self.arrays.f[first : self.size])
 
     def _holding(self, f: FloatArray) -> np.ndarray:
         """Whether the two rows of each point hold: bool [2 P]."""
@@ -98,10 +125,14 @@ class PointPool:
         nonbasic = dictionary.nonbasic
         slacks = nonbasic > width
         numbers = nonbasic[slacks] - width - 1
+        multipliers = np.maximum(dictionary.table[0, slacks], 0.0)
+        crowded = (numbers >> 1) < self.always.size
         return Certificate(
             self._points[numbers >> 1],
             np.where(numbers & 1, -1.0, 1.0),
-            np.maximum(dictionary.table[0, slacks], 0.0),
+            np.where(crowded, 0.0, multipliers),
+            self._crowding * float(multipliers[crowded].sum()),
+            0 if self._problem.most is None else self._problem.most,
         )
 
     def tight(self, dictionary: Dictionary, slack: float) -> np.ndarray:

@@ -21,12 +21,16 @@ _UNIT_ROUNDOFF = 2.0**-53
 class Problem:
     """A network to prune and a target of the same input dimension, on the unit ball.
 
+    With `most` only masks of at most that many units are spoken of: the relaxation and the tree
+    then bound the error of those alone (see `dual.py`).
+
     Both arrays of weights are exact real numbers; every method that evaluates in floats says how
     far it may be off, so that provers can add it outward.
     """
 
     net: ReLUNetwork
     target: ReLUNetwork
+    most: int | None = None
 
     @property
     def width(self) -> int:

@@ -78,7 +78,7 @@ def relax(
     if points is not None:
         known = np.concatenate([points, known])
     pool = PointPool(problem, known.shape[0] + 3000, cutoff)
-    numbers = pool.add(known)
+    numbers = np.concatenate([pool.always, pool.add(known)])
     dictionary = empty_dictionary(width, 5 * width + 400)
     if dropped is not None:
         dictionary.high[dropped] = 0.0
