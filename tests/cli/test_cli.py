@@ -171,6 +171,7 @@ def test_gap_writes_table_page_and_tickets(capsys, tmp_path):
         (["prune", "neurons", "--radius", "nan"], "radius"),
         (["prune", "neurons", "--time-limit", "0"], "time_limit"),
         (["prune", "neurons", "--target", "0,0"], "zero"),
+        (["prune", "weights", "--readout", "relu", "--strategy", "luck"], "free, malach"),
         (["prune", "neurons", "--target", "1,x"], "numbers"),
         (["prune", "neurons", "--target", "1,0,0"], "incompatible"),
         (["prune", "neurons", "--net", "missing.npz"], "no such file"),

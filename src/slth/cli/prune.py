@@ -91,6 +91,7 @@ def weights(
     radius: float = 1.0,
     time_limit: float = 60.0,
     search_seed: int = 0,
+    strategy: str = "free",
     out: Path | None = None,
     proof: Path | None = None,
     json: bool = False,
@@ -111,6 +112,9 @@ def weights(
         Seconds.
     search_seed
         Seed of the search.
+    strategy
+        free (slth's own), or a construction of the literature for --readout relu, in fixed
+        blocks of units: malach (best single product), orseau (log-pruning), pensia (subset sums).
     out
         Ticket file to write.
     proof
@@ -119,9 +123,8 @@ def weights(
     json
         Print one JSON object.
     """
-    return _prune(
-        prune_weights, "weights", source, eps, radius, time_limit, search_seed, out, proof, json
-    )
+    verb = partial(prune_weights, strategy=strategy)
+    return _prune(verb, "weights", source, eps, radius, time_limit, search_seed, out, proof, json)
 
 
 def _prune(

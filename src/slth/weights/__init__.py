@@ -16,6 +16,7 @@ from slth.weights.construct import closed_form, target_sides
 from slth.weights.exhaustive import LARGEST_BITS, best_of_all
 from slth.weights.line import prune_line
 from slth.weights.mask_search import MaskSearch, aligned_mask, all_options, sphere_points
+from slth.weights.strategies import FREE, STRATEGIES, block_mask, require_strategy
 from slth.weights.witness import witness_bound
 
 __all__ = ["prune_weights"]
@@ -54,6 +55,7 @@ def prune_weights(
     seed: int = 0,
     *,
     sparsest: bool = False,
+    strategy: str = FREE,
     report: Report = silent,
 ) -> Solution:
     """Find a mask on single weights whose network is uniformly near the target on a ball.
@@ -72,6 +74,8 @@ def prune_weights(
         time_limit: seconds; None means no limit.
         seed: of the search.
         sparsest: with eps, look on for a ticket within eps that keeps fewer weights.
+        strategy: "free", or a construction of the literature for the relu readout: "malach",
+            "orseau", "pensia" (`slth.weights.strategies`). Those claim no bound.
         report: called with the errors reached so far.
 
     Returns:
@@ -80,7 +84,8 @@ def prune_weights(
 
     Raises:
         InvalidInput: different input dimensions, radius <= 0, eps <= 0, time_limit <= 0, seed < 0,
-            sparsest without eps, or arguments that are not networks or numbers.
+            sparsest without eps, an unknown strategy or one that does not fit the target, or
+            arguments that are not networks or numbers.
     """
     for name, value in (("net", net), ("target", target)):
         if not isinstance(value, ReLUNetwork):
@@ -110,7 +115,10 @@ def prune_weights(
     deadline = Deadline(require_time_limit(time_limit))
     generator = np.random.default_rng([require_count("seed", seed, least=0), net.width, net.d])
     run = _Run(net, target, radius, eps, sparsest, deadline, generator, report)
-    run.search()
+    if require_strategy(strategy) == FREE:
+        run.search()
+    else:
+        run.construct(strategy)
     return run.solution()
 
 
@@ -167,6 +175,21 @@ class _Run:
                 self._assign_ever_closer(problem)
         if not self._decided() and (self._unit_eps or self._error.upper) > _LOCAL_ERROR:
             self._local(_LOCAL_STARTS)
+
+    def construct(self, strategy: str) -> None:
+        """One of the named constructions."""
+        sides = target_sides(self._target, self._net.readout)
+        if sides is None or self._net.readout != "relu":
+            raise InvalidInput(
+                f"strategy {strategy!r} does not fit the problem",
+                got=f"readout {self._net.readout!r}, target of width {self._target.width}",
+                expected="readout 'relu' and a target of one neuron",
+                fix="Draw the network with readout='relu', or leave the strategy out.",
+            )
+        serve, eps = STRATEGIES[strategy], self._unit_eps or 0.0
+        self._mask = block_mask(self._net, sides.floats(), eps, serve)
+        self._error = self._certified(self._mask)
+        self._stats["searcher"] = strategy
 
     def solution(self) -> Solution:
         """Scaled to the radius, with the status that is proven."""
