@@ -14,12 +14,13 @@ from slth.solution import Enclosure, Solution, Status
 from slth.weights.assign import AssignmentProblem, assign
 from slth.weights.construct import closed_form, target_sides
 from slth.weights.exhaustive import LARGEST_BITS, best_of_all
+from slth.weights.layer import LayerTicket, prune_layer
 from slth.weights.line import prune_line
 from slth.weights.mask_search import MaskSearch, aligned_mask, all_options, sphere_points
 from slth.weights.strategies import FREE, STRATEGIES, block_mask, require_strategy
 from slth.weights.witness import witness_bound
 
-__all__ = ["prune_weights"]
+__all__ = ["LayerTicket", "prune_layer", "prune_weights"]
 
 # A certified error within this fraction of the proven bound is optimal.
 _OPTIMAL = 0.1 * OPTIMAL_WITHIN

@@ -32,4 +32,4 @@ def block_mask(net: ReLUNetwork, sides: FloatArray, eps: float, serve: Serve) ->
         for side, sign in enumerate((1.0, -1.0)):
             own = np.flatnonzero((net.hidden[units, j] * sign > 0.0) & (values != 0.0))
             hidden[units[own[serve(values[own], float(sides[side, j]), tolerance)]], j] = True
-    return Mask(hidden, hidden.any(axis=1))
+    return Mask(hidden, hidden.sum(axis=1) > 0)
