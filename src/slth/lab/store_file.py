@@ -11,7 +11,7 @@ from typing import Any, Literal
 from slth.errors import StoreError
 from slth.lab.schema import APPLICATION, SCHEMA_VERSION
 
-_BUSY_SECONDS = 60.0
+BUSY_SECONDS = 60.0
 # What a read-only opening says of a transaction that must be rolled back.
 ROLLBACK_NEEDED = {"SQLITE_READONLY_ROLLBACK", "SQLITE_CANTOPEN", "SQLITE_READONLY"}
 
@@ -21,7 +21,7 @@ def connect(file: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{file.absolute().as_uri()}?mode={mode}",
         uri=True,
-        timeout=_BUSY_SECONDS,
+        timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -61,7 +61,7 @@ def _meaning(error: sqlite3.Error) -> str:
         ),
         (
             "SQLITE_BUSY",
-            f"another program has locked the file for over {_BUSY_SECONDS:g} s. Close it and run "
+            f"another program has locked the file for over {BUSY_SECONDS:g} s. Close it and run "
             "the same command again; finished trials are kept.",
         ),
         (

@@ -132,11 +132,14 @@ def _locked(file: Path) -> sqlite3.Connection:
     An exclusive transaction on an empty file of its own: SQLite's locks work where the store does,
     and readers of the store are not kept out.
     """
-    lock = sqlite3.connect(file.with_name(f"{file.name}.lock"), timeout=0.0, isolation_level=None)
+    lock = None
     try:
+        name = file.with_name(f"{file.name}.lock")
+        lock = sqlite3.connect(name, timeout=0.0, isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
-        lock.close()
+        if lock is not None:
+            lock.close()
         if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
             raise StoreError(
                 f"{file}: another sweep is writing to it. Wait for it, stop it, or name another "
