@@ -16,6 +16,8 @@ COMMANDS = [
     ["check"],
     ["width"],
     ["theory"],
+    ["sweep"],
+    ["export"],
 ]
 
 

@@ -138,9 +138,7 @@ def test_a_read_only_folder_is_told_and_can_be_read(half):
         folder.chmod(0o755)
         count = len(keys_of(half))
         nobody = 65534
-        assert "cannot be written" in in_child(
-            lambda: run_sweep(FLAT, copy, PlantedPool()), nobody
-        )
+        assert "cannot be written" in in_child(lambda: run_sweep(FLAT, copy, PlantedPool()), nobody)
         assert "cannot be written" in in_child(
             lambda: run_sweep(FLAT, folder / "new.db", PlantedPool()), nobody
         )
@@ -233,7 +231,7 @@ def test_damaged_and_foreign_files_are_told(half, tmp_path):
 def test_a_changed_plan_is_asked_about(half, whole):
     more = Plan("more", (*FLAT.grids, Grid(("neurons",), ("relu",), (2,), (0.5,), (4,))), 4)
     before, held = digest_of(half), len(keys_of(half))
-    with pytest.raises(StoreError, match="another plan, 'flat'.*--extend"):
+    with pytest.raises(StoreError, match=r"another plan, 'flat'.*--extend"):
         run_sweep(more, half, PlantedPool())
     assert digest_of(half) == before
     pool = PlantedPool()

@@ -21,7 +21,7 @@ from slth.lab.store_file import connect, require_store, translated
 from slth.lab.ticket_files import ticket_file
 from slth.lab.trial import Trial
 
-_INSERT = (
+INSERT = (
     f"INSERT OR REPLACE INTO trials ({', '.join(Row._fields)}) "
     f"VALUES ({', '.join('?' * len(Row._fields))})"
 )
@@ -91,9 +91,9 @@ class StoreWriter:
             StoreError: it cannot be written: a full disk, a lock; what was recorded before stays.
         """
         digest = None if outcome.ticket is None else self._write_ticket(outcome.ticket)
-        row = _row(trial, outcome, digest, attempts)
+        row = row_of(trial, outcome, digest, attempts)
         with translated(self._path):
-            self._connection.execute(_INSERT, row)
+            self._connection.execute(INSERT, row)
 
     def record_plan(self, plan: Plan) -> None:
         """Remember that the plan was run on this store."""
@@ -158,7 +158,8 @@ def _create(connection: sqlite3.Connection) -> None:
     )
 
 
-def _row(trial: Trial, outcome: Outcome, ticket: str | None, attempts: int) -> Row:
+def row_of(trial: Trial, outcome: Outcome, ticket: str | None, attempts: int) -> Row:
+    """The row that records an outcome; `ticket`: the SHA-256 of its file."""
     return Row(
         key=trial.key,
         slth=outcome.slth,
