@@ -16,11 +16,11 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [
     {"errors", "notebook"},
     {"network", "theory"},
-    {"proof", "limits", "exact", "archive"},
-    {"solution"},
+    {"proof", "limits", "exact", "archive", "layers"},
+    {"solution", "interop"},
     {"certify"},
     {"neurons", "weights"},
-    {"ticket"},
+    {"ticket", "embed"},
     {"check"},
     {"lab"},
     {"report"},
@@ -75,7 +75,7 @@ def test_files_stay_small(path):
 
 
 def test_importing_slth_loads_no_extra():
-    extras = ("torch", "dask", "distributed", "plotly", "matplotlib", "pandas")
+    extras = ("torch", "sklearn", "dask", "distributed", "plotly", "matplotlib", "pandas")
     code = f"import slth, sys; print([name for name in {extras} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -7,7 +7,9 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 from slth import theory
 from slth.certify import certify
 from slth.check import Verdict, check
+from slth.embed import Ball, Box, Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
+from slth.layers import Conv, DeepNetwork, Dense, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
 from slth.neurons import prune_neurons
 from slth.solution import Enclosure, Solution, Status
@@ -18,11 +20,18 @@ from slth.weights.subset_sum import subset_sum
 __version__ = "0.1.0"
 
 __all__ = [
+    "Ball",
+    "Box",
+    "Conv",
+    "DeepNetwork",
+    "Dense",
+    "Embedding",
     "Enclosure",
     "InvalidInput",
     "Mask",
     "MissingExtra",
     "ReLUNetwork",
+    "Residual",
     "SlthError",
     "Solution",
     "Status",
@@ -31,6 +40,8 @@ __all__ = [
     "Verdict",
     "certify",
     "check",
+    "embed",
+    "load",
     "neuron",
     "prune_neurons",
     "prune_weights",

@@ -20,6 +20,7 @@ app = cyclopts.App(
 )
 app.command("slth.cli.gap:gap", name="gap")
 app.command("slth.cli.prune:app", name="prune")
+app.command("slth.cli.embed:embed", name="embed")
 app.command("slth.cli.certify:certify", name="certify")
 app.command("slth.cli.check:check", name="check")
 app.command("slth.cli.width:width", name="width")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from slth.certify import certify as enclose
+from slth.cli.embed import read_model
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
 from slth.cli.source import read_network
+from slth.embed import load
+from slth.errors import InvalidInput
 from slth.network import Readout
 from slth.ticket import Ticket
 
@@ -25,15 +28,18 @@ def certify(
 ) -> int:
     """Enclose the uniform error of a ticket file, or of a network against a target.
 
+    For a file of `slth embed` and the model it was made from, bound the error again.
+
     Exit code 0: the claim holds (the ticket's claimed error, or --eps); 1: it does not, or could
     not be proven in time.
 
     Parameters
     ----------
     file
-        A ticket file, or an .npz network (arrays hidden [width, d] and output [width]).
+        A ticket file, an .npz network (arrays hidden [width, d] and output [width]), or an .slt
+        file of slth embed.
     target
-        The target's .npz file when `file` is a network.
+        The target's .npz file when `file` is a network; the model when it is an .slt file.
     radius
         Radius of the ball; a ticket file carries its own. Default 1.
     readout
@@ -47,6 +53,8 @@ def certify(
     json
         Print one JSON object.
     """
+    if file.suffix == ".slt":
+        return _embedding(file, target, eps, json)
     if target is None:
         ticket = Ticket.load(file)
         net, goal = ticket.masked, ticket.target
@@ -80,4 +88,28 @@ def certify(
         )
         if claim is not None:
             stdout.print(f"claimed error {claim!r}: {'holds' if holds else 'NOT proven'}")
+    return 0 if holds else 1
+
+
+def _embedding(file: Path, model: Path | None, eps: float | None, json: bool) -> int:
+    """Bound the error of a file of slth embed against the model it states the SHA-256 of."""
+    if model is None:
+        raise InvalidInput(
+            "no model to certify the embedding against",
+            got=str(file),
+            expected="the .npz or .pt file it was made from",
+            fix=f"slth certify {file} model.npz",
+        )
+    embedding = load(file)
+    upper = embedding.certify(read_model(model))
+    claim = embedding.error if eps is None else eps
+    holds = upper <= claim
+    if json:
+        print_json({"upper": upper, "claim": claim, "holds": holds})
+    else:
+        stdout.print(
+            f"error over {embedding.domain} at most {upper!r}\n"
+            f"claimed error {claim!r}: {'holds' if holds else 'NOT proven'}",
+            highlight=False,
+        )
     return 0 if holds else 1

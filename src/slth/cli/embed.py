@@ -1,0 +1,128 @@
+"""`slth embed`: a whole network as the seed of a random one and a mask."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+
+from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
+from slth.embed import Ball, Box
+from slth.embed import embed as prune
+from slth.embed.assemble import Construction
+from slth.errors import InvalidInput, MissingExtra
+from slth.interop.torch import named_layers, read_state
+from slth.layers import DeepNetwork
+from slth.solution import Status
+
+
+def embed(
+    model: Path,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    eps: float,
+    radius: float | None = None,
+    box: tuple[float, float] | None = None,
+    seed: int = 0,
+    construction: Construction = "double",
+    workers: int | None = None,
+    json: bool = False,
+) -> int:
+    """Prune a random network to a trained ReLU network; write seed + mask.
+
+    The certified error bounds every output, over the ball or box. Exit code 0: the error is at
+    most --eps; 1: it is not, and the file holds the nearest found; 2: bad usage or input.
+
+    Parameters
+    ----------
+    model
+        An .npz file with arrays "0.weight" [out, in], "0.bias" [out], "1.weight", ..., or a .pt
+        file with the state_dict of a torch.nn.Sequential of Linear and ReLU layers.
+    out
+        The file to write, usually ending in .slt.
+    eps
+        Error allowed.
+    radius
+        Bound the error over ||x||_2 <= radius. Default: 1.
+    box
+        Bound it over inputs from LOW to HIGH instead, e.g. --box 0 1 for pixels.
+    seed
+        Of the random network.
+    construction
+        "double": twice the depth (Pensia et al.); "plus-one": one layer more (Burkholz).
+    workers
+        Threads. Default: one a processor. The file does not depend on it.
+    json
+        Print one JSON object.
+    """
+    if radius is not None and box is not None:
+        raise InvalidInput(
+            "two domains", got="--radius and --box", expected="one of them", fix="Leave one out."
+        )
+    domain = Box(*box) if box is not None else Ball(1.0 if radius is None else radius)
+    network = read_model(model)
+    announce_compilation()
+    started = time.monotonic()
+    with BoundsLine() as report:
+        found = prune(
+            network,
+            eps,
+            domain=domain,
+            seed=seed,
+            construction=construction,
+            workers=workers,
+            report=report,
+        )
+    size = found.save(out)
+    result: dict[str, object] = {
+        "status": str(found.status),
+        "error": found.error,
+        "eps": found.eps,
+        "bytes": size,
+        "float32_bytes": 4 * network.weights,
+        "mask_bits": found.mask_bits,
+        "widths": found.widths,
+        "random_weights": found.random_weights,
+        "kept_weights": found.kept_weights,
+        "seconds": time.monotonic() - started,
+    }
+    if json:
+        print_json(result)
+    else:
+        stdout.print(
+            f"{found.status}: certified error {found.error:.6g} for eps {eps:g}, {domain}\n"
+            f"{out}: {size} bytes; {network.weights} weights in float32 are {4 * network.weights}\n"
+            f"random network of widths {found.widths}: {found.kept_weights} of "
+            f"{found.random_weights} weights kept",
+            highlight=False,
+        )
+    return 0 if found.status == Status.REACHED else 1
+
+
+def read_model(path: Path) -> DeepNetwork:
+    """The network of an .npz or .pt file; nothing is unpickled.
+
+    Raises:
+        InvalidInput: missing, damaged, or without such arrays.
+    """
+    if path.suffix in (".pt", ".pth"):
+        return read_state(path)
+    try:
+        # An open file of our own: NumPy leaks the one it opens for a damaged archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            named = {name: np.asarray(arrays[name]) for name in arrays.files}
+    except (InvalidInput, MissingExtra):
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise InvalidInput(
+            "model file not usable",
+            got=f"{path}: {error}",
+            expected='an .npz file with arrays "0.weight", "0.bias", ..., or a .pt file',
+            fix="Write it with numpy.savez(path, **{'0.weight': W, '0.bias': b}).",
+        ) from error
+    return named_layers(named, path)
