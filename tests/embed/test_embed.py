@@ -88,6 +88,7 @@ def test_certified_error_holds(target, domain, construction):
     assert 0.0 < observed <= found.error
     np.testing.assert_allclose(found(x), found.pruned(x), atol=1e-12)
     assert found.certify(target) == found.error
+    assert repr(found).startswith("Embedding(reached: error <= 0.0")
 
 
 @pytest.mark.parametrize("name", ["mlp, ball", "image"])

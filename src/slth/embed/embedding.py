@@ -59,6 +59,13 @@ class Embedding:
     input_shape: tuple[int, ...]
     solved: tuple[Solved, ...]
 
+    def __repr__(self) -> str:
+        return (
+            f"Embedding({self.status}: error <= {self.error:.4g} over {self.domain}, "
+            f"{len(self.shapes)} layers, {self.mask_bits} mask bits, seed={self.seed}, "
+            f"{self.construction!r})"
+        )
+
     @property
     def status(self) -> Status:
         """REACHED if the certified error is at most eps, else UNKNOWN."""
