@@ -17,6 +17,7 @@ from slth.certify.proof import prove_error
 from slth.check import Outcome, check
 from slth.errors import SlthError, TicketError
 from slth.network import Mask
+from slth.proof import RefutationProof
 from slth.ticket import Ticket
 from tests.refuting import points_on_sphere, refute_neurons
 from tests.ticket_files import claim, examples
@@ -37,6 +38,14 @@ def corpus() -> list[Ticket]:
         tickets.append(
             claim(net, target, keep, 0.0, upper, bound=bound, refutation=proof, radius=1.0)
         )
+        # Searched for, with a tree of branches, fixed units and screened ones.
+        seed = 32 if readout == "linear" else 9
+        net = slth.random_network(2, 6, seed, readout)
+        found = slth.prune_neurons(net, target, radius=2.0, time_limit=None, proof=True)
+        tickets.append(Ticket.from_solution(found, net, target, radius=2.0, source=(2, 6, seed)))
+        eps = 0.7 * found.bound
+        none = slth.prune_neurons(net, target, radius=2.0, eps=eps, time_limit=None, proof=True)
+        tickets.append(Ticket.from_solution(none, net, target, radius=2.0, eps=eps))
         space, goal = slth.random_network(3, 4, 3, readout), slth.neuron([0.0, 0.6, 0.8])
         keep = slth.Mask.of_units(np.array([True, False, True, True]), 3)
         error = slth.certify(space.pruned(keep), goal)
@@ -130,7 +139,7 @@ def _header(rng: np.random.Generator, text: bytes) -> bytes:
 
 def _meaning(rng: np.random.Generator, ticket: Ticket) -> Ticket:
     """A ticket that states something else, all digests right."""
-    kind = rng.integers(9)
+    kind = rng.integers(12)
     factor = float(rng.choice([1 - 1e-9, 1 + 1e-9, 0.5, 2.0, 0.0, 1 - 2.0**-52]))
     error = ticket.error
     if kind == 0:
@@ -159,6 +168,11 @@ def _meaning(rng: np.random.Generator, ticket: Ticket) -> Ticket:
     if kind == 7:
         status = slth.Status(rng.choice(["optimal", "reached", "refuted", "feasible"]))
         return _with(ticket, status=status, eps=float(error.upper * max(factor, 1e-9)))
+    if kind >= 9 and ticket.refutation is not None:
+        changed = _tree(rng, ticket.refutation)
+        # A bound between the proven one and the truth, or beyond it.
+        bound = ticket.bound * float(rng.choice([1.0, 1.0, 0.5, 1 + 1e-5, 1 + 1e-3, 2.0]))
+        return _with(ticket, refutation=changed, bound=bound)
     for group in ("error_proof", "refutation"):
         proof = getattr(ticket, group)
         if proof is not None:
@@ -167,6 +181,40 @@ def _meaning(rng: np.random.Generator, ticket: Ticket) -> Ticket:
             changed = dataclasses.replace(proof, **{name: _noisy(rng, array)})
             return _with(ticket, **{group: changed})
     return ticket
+
+
+def _tree(rng: np.random.Generator, proof: RefutationProof) -> RefutationProof:
+    """Multipliers, points, branches or leaves of a refutation changed for others of its own."""
+    parts = {name: getattr(proof, name).copy() for name in vars(proof)}
+    unit, start, point, weight = (parts[name] for name in ("unit", "start", "point", "weight"))
+    kind = rng.integers(8)
+    one, other = rng.integers(len(unit), size=2)
+    entry, another = rng.integers(len(weight), size=2)
+    if kind == 0:
+        weight[entry] *= -1.0
+    elif kind == 1:
+        weight[entry], weight[another] = weight[another], weight[entry]
+    elif kind == 2:
+        point[entry] = rng.integers(len(proof.points))
+    elif kind == 3:
+        # Which child keeps the unit.
+        unit[one] = -2 - unit[one] if unit[one] != -1 else -1
+    elif kind == 4:
+        unit[one], unit[other] = unit[other], unit[one]
+    elif kind == 5:
+        # A leaf takes the multipliers of the leaf before it, which then has more.
+        start[rng.integers(len(start))] = start[rng.integers(len(start))]
+        start.sort()
+        start[0], start[-1] = 0, len(weight)
+    elif kind == 6:
+        cut = int(rng.integers(1, len(unit) + 1))
+        leaves = int((unit[:cut] == -1).sum())
+        entries = int(start[leaves])
+        parts |= {"unit": unit[:cut], "start": start[: leaves + 1]}
+        parts |= {"point": point[:entries], "weight": weight[:entries]}
+    else:
+        parts["points"][rng.integers(len(proof.points))] *= rng.choice([-1.0, 0.0, 1e-3, 1e6])
+    return RefutationProof(**parts)
 
 
 def _with(ticket: Ticket, **changes: object) -> Ticket:

@@ -86,10 +86,23 @@ def best_neuron_error(net: slth.ReLUNetwork, target: slth.ReLUNetwork) -> Fracti
     for keep in product((False, True), repeat=net.width):
         chosen = np.array(keep, dtype=bool)
         pruned = slth.ReLUNetwork(net.hidden[chosen], net.output[chosen], net.readout)
-        error = squared_error(pruned, target)
-        best = error if best is None else min(best, error)
+        # Its error at one point, exactly, may tell already that another set errs less.
+        if best is None or _error_somewhere(pruned, target) < best:
+            error = squared_error(pruned, target)
+            best = error if best is None else min(best, error)
     assert best is not None
     return best
+
+
+def _error_somewhere(net: slth.ReLUNetwork, target: slth.ReLUNetwork) -> Fraction:
+    """The squared error at the worst of some directions, exactly."""
+    angles = np.arange(64) * (2.0 * np.pi / 64)
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, : net.d]
+    units = np.concatenate([net.hidden, target.hidden])
+    points = np.concatenate([points, units[:, ::-1] * [1.0, -1.0] if net.d == 2 else units])
+    lengths = np.maximum(np.linalg.norm(points, axis=1), 1e-300)
+    x = rational(points[np.argmax(np.abs(net(points) - target(points)) / lengths)])
+    return (value(net, x) - value(target, x)) ** 2 / dot(x, x) if any(x) else Fraction(0)
 
 
 def root_above(square: Fraction) -> float:

@@ -103,7 +103,7 @@ class _Inner:
     def of(cls, network: ReLUNetwork) -> _Inner:
         rows = np.abs(network.output)[:, None] * network.hidden
         sign = np.where(network.output < 0.0, -1.0, 1.0)
-        if network.width == 1 and network.output[0] > 0.0:
+        if network.width == 1 and network.output[0] >= 0.0:
             return cls(rows[:0], sign[:0], rows[0], True)
         return cls(rows, sign, np.zeros(network.d), network.readout == "relu")
 

@@ -56,7 +56,7 @@ def anneal(
     sample = sample.joined(Sample.of(problem, points))
     found = [points]
     for run in range(runs):
-        if deadline.expired or best.error < goal:
+        if deadline.expired or best.error <= goal:
             break
         keep = best.keep if run % 2 == 0 else empty
         # Useful heat is a fraction of the error aimed at; which fraction differs by instance.

@@ -24,7 +24,7 @@ from slth.neurons.witness import witness_bound
 # share of the time left that each may take: a finished one is a proven bound, and costs little
 # beside the next. The last is climbed again when certifying its best ticket more sharply has
 # raised that ticket's own lower bound.
-_RUNGS = ((0.6, 0.4), (0.85, 0.5), (1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
+_RUNGS = ((0.6, 0.4), (0.85, 0.5), *((1.0, 1.0),) * 8)
 # Widths: walks round the circle decide up to here; annealing all units is hopeless beyond; every
 # unit's screening costs time linear in the width.
 _WALKABLE, _CROWDED, _SCREENABLE = 80, 120, 6000
