@@ -26,13 +26,13 @@ def test_the_file_is_written_and_replaced(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(InvalidInput, match=r"page cannot be written.*nowhere"):
+    with pytest.raises(InvalidInput, match=r"file cannot be written.*nowhere"):
         write_page(synthetic_run(draws=1), tmp_path / "nowhere" / "gap.html")
 
 
 def test_an_unwritable_name_leaves_no_draft(tmp_path):
     (tmp_path / "gap.html").mkdir()
-    with pytest.raises(InvalidInput, match="page cannot be written"):
+    with pytest.raises(InvalidInput, match="file cannot be written"):
         write_page(synthetic_run(draws=1), tmp_path / "gap.html")
     assert [child.name for child in tmp_path.iterdir()] == ["gap.html"]
 

@@ -19,6 +19,7 @@ app = cyclopts.App(
     "random ReLU networks. Start with: slth gap",
 )
 app.command("slth.cli.gap:gap", name="gap")
+app.command("slth.cli.report:report", name="report")
 app.command("slth.cli.prune:app", name="prune")
 app.command("slth.cli.embed:embed", name="embed")
 app.command("slth.cli.certify:certify", name="certify")

@@ -9,11 +9,10 @@ from typing import Literal
 import numpy as np
 
 from slth.lab.rows import GapRun, Series
+from slth.lab.statistics import line, sums_of
 
 # Of log2 width, or of width, against log2(1/eps).
 LawKind = Literal["power", "logarithm"]
-
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -88,29 +87,19 @@ def law_kind(series: Series, d: int) -> LawKind:
 def fit(run: GapRun, series: Series) -> Law | None:
     """Fit the predicted law to the found widths of all draws; None with fewer than two eps."""
     kind = law_kind(series, run.plan.d)
-    by_draw: dict[int, list[tuple[float, float]]] = {}
-    for row in run.rows:
-        if row.series == series and row.found is not None:
-            height = math.log2(row.found) if kind == "power" else float(row.found)
-            by_draw.setdefault(row.draw, []).append((-math.log2(row.eps), height))
-    draws = [np.array(by_draw[draw]) for draw in sorted(by_draw)]
-    if not draws or len({x for points in draws for x in points[:, 0]}) < 2:
+    rows = [row for row in run.rows if row.series == series and row.found is not None]
+    if not rows:
         return None
-    everything = np.concatenate(draws)
-    slope, intercept = _line(everything)
-    generator = np.random.Generator(np.random.PCG64(run.plan.seed))
-    slopes = []
-    for _ in range(_RESAMPLES if len(draws) > 1 else 0):
-        chosen = np.concatenate([draws[k] for k in generator.integers(len(draws), size=len(draws))])
-        if np.ptp(chosen[:, 0]) > 0:
-            slopes.append(_line(chosen)[0])
-    low, high = np.quantile(slopes, [0.025, 0.975]) if slopes else (slope, slope)
-    return Law(kind, slope, float(low), float(high), intercept, len(everything))
-
-
-def _line(points: np.ndarray) -> tuple[float, float]:
-    """Least-squares (slope, intercept) of points [n, 2]."""
-    x, y = points[:, 0], points[:, 1]
-    centred = x - x.mean()
-    slope = float(centred @ (y - y.mean()) / (centred @ centred))
-    return slope, float(y.mean() - slope * x.mean())
+    widths = np.array([float(row.found or 0) for row in rows])
+    fitted = line(
+        sums_of(
+            -np.log2([row.eps for row in rows]),
+            np.log2(widths) if kind == "power" else widths,
+            np.unique([row.draw for row in rows], return_inverse=True)[1],
+        ),
+        run.plan.seed,
+    )
+    if fitted is None:
+        return None
+    slope = fitted.slope
+    return Law(kind, slope.value, slope.low, slope.high, fitted.intercept, len(rows))

@@ -149,7 +149,7 @@ class Store:
                     blocks, names, zip(*block, strict=True), strict=True
                 ):
                     if name in _TEXT and name != "key":
-                        entries = [known.setdefault(text, text) for text in entries]
+                        entries = tuple(map(known.setdefault, entries, entries))
                     column.append(np.array(entries, dtype=_dtype(name)))
         empty = [np.array([], dtype=_dtype(name)) for name in names]
         return {

@@ -30,16 +30,23 @@ def write_page(run: GapRun, path: str | os.PathLike[str]) -> None:
     # Imported late: slth loads no plotting library until a page is asked for.
     from slth.report.page import render
 
-    html = render(run)
-    target = Path(path)
+    write_text(Path(path), render(run))
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a file, replacing one of that name in one step.
+
+    Raises:
+        InvalidInput: it cannot be written.
+    """
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        draft.write_text(html, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         os.replace(draft, target)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise InvalidInput(
-            "the page cannot be written",
+            "the file cannot be written",
             got=f"{target}: {error.strerror or error}",
             expected="a file name in an existing, writable folder with 6 MB to spare",
             fix="Create the folder or choose another file.",

@@ -10,7 +10,16 @@ import plotly.graph_objects as go
 
 from slth.lab.laws import Law, Summary, fit, summarize
 from slth.lab.rows import GapRun, Series
-from slth.report.marks import MARKS, Mark, area_swatch, axis, layout, marker_swatch, swatch
+from slth.report.marks import (
+    MARKS,
+    Mark,
+    area_swatch,
+    axis,
+    layout,
+    log_ticks,
+    marker_swatch,
+    swatch,
+)
 from slth.report.panel import LegendEntry, Panel, Table
 from slth.report.wording import (
     eps_text,
@@ -69,7 +78,7 @@ def gap_panel(run: GapRun) -> Panel:
             "width <i>N</i> (hidden units)",
             type="log",
             range=[math.log10(_floor(run)), math.log10(_ceiling(run))],
-            **_ticks(_floor(run), _ceiling(run)),
+            **log_ticks(_floor(run), _ceiling(run)),
         ),
     )
     if any(row.refuted > _floor(run) for row in run.rows):
@@ -241,7 +250,7 @@ def _legend(
     if any(s.missing for s in summaries):
         entries.append(
             LegendEntry(
-                marker_swatch(mark.colour, "triangle", hollow=True),
+                marker_swatch(mark.colour, "triangle-up", hollow=True),
                 f"{series.label}: a draw with no ticket found up to this width",
             )
         )
@@ -343,11 +352,3 @@ def _x_range(run: GapRun) -> list[float]:
     places = [-math.log10(eps) for eps in run.plan.eps]
     margin = max(0.03 * (max(places) - min(places)), 0.05)
     return [min(places) - margin, max(places) + margin]
-
-
-def _ticks(low: float, high: float) -> dict[str, object]:
-    """Ticks at 1, 2, 5 in each decade, or at powers of ten where those would crowd."""
-    steps = (1, 2, 5) if high / low < 3000 else (1,)
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [step * 10**decade for decade in decades for step in steps if decade >= 0]
-    return {"tickvals": values, "ticktext": [f"{value:,}" for value in values]}

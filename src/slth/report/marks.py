@@ -7,6 +7,7 @@ reads, so that figures follow the reader's scheme.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -41,6 +42,8 @@ class Mark:
 
 MARKS = {
     "neurons": Mark("neurons", "solid", "circle", "/"),
+    "neurons-linear": Mark("neurons", "solid", "circle", "/"),
+    "neurons-relu": Mark("broken", "dot", "triangle-up", ""),
     "weights-linear": Mark("weights-linear", "dash", "diamond", ""),
     "weights-relu": Mark("weights-relu", "dashdot", "square", ""),
     "target": Mark("ink", "solid", "x", ""),
@@ -53,7 +56,10 @@ _SYMBOLS = {
     "circle": '<circle cx="17" cy="7" r="4"/>',
     "diamond": '<path d="M17 2l5 5-5 5-5-5z"/>',
     "square": '<rect x="13" y="3" width="8" height="8"/>',
-    "triangle": '<path d="M17 2.5l5 8h-10z"/>',
+    "triangle-up": '<path d="M17 2.5l5 8h-10z"/>',
+    "triangle-down": '<path d="M17 11.5l5-8h-10z"/>',
+    "cross": '<path d="M15 3h4v2.5h2.5v3h-2.5v2.5h-4v-2.5h-2.5v-3h2.5z"/>',
+    "x": '<path d="M12 4l2-2 3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3z"/>',
 }
 
 
@@ -93,6 +99,15 @@ def layout(height: int, **options: object) -> go.Layout:
         "dragmode": False,
     }
     return go.Layout(**(house | options))
+
+
+def log_ticks(low: float, high: float) -> dict[str, object]:
+    """Ticks of a logarithmic axis of widths at 1, 2, 5 in each decade, or at powers of ten
+    where those would crowd."""
+    steps = (1, 2, 5) if high / low < 3000 else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    values = [step * 10**decade for decade in decades for step in steps if decade >= 0]
+    return {"tickvals": values, "ticktext": [f"{value:,}" for value in values]}
 
 
 def swatch(colour: str, dash: str = "solid", width: float = 2.0, symbol: str = "") -> str:

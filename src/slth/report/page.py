@@ -9,8 +9,6 @@ from dataclasses import asdict
 from html import escape
 from importlib.metadata import version
 
-from plotly.offline import get_plotlyjs
-
 from slth.lab.laws import Law, Summary, fit, summarize
 from slth.lab.rows import GapRun, Series
 from slth.report.alignment_figure import alignment_panel
@@ -18,38 +16,18 @@ from slth.report.bits_figure import bits_panel
 from slth.report.gap_figure import gap_panel
 from slth.report.panel import Table
 from slth.report.pruning_figure import pruning_panel
+from slth.report.shell import document
 from slth.report.shown_ticket import choose_ticket
 from slth.report.state_lines_figure import state_lines_panel
 from slth.report.steps_figure import steps_panel
-from slth.report.style import SCRIPT, STYLE
-from slth.report.wording import eps_text, law_html, plural, range_text, width_text
-
-# Nothing may be fetched: the browser itself refuses every request of this page.
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
-)
-_PAPER = (
-    "Ferré et al., <cite>Structured vs. Unstructured Pruning: An Exponential Gap</cite>, "
-    "arXiv 2603.02234 v2"
-)
+from slth.report.wording import PAPER, eps_text, law_html, plural, range_text, width_text
 
 
 def render(run: GapRun) -> str:
     """The whole page as HTML."""
     bits = bits_panel(run)
     title = f"The gap between pruning neurons and pruning weights, d = {run.plan.d}"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{escape(title)}</title>
-<link rel="icon" href="data:,">
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
+    body = f"""
 {_opening(run)}
 <section>
 <h2>The gap</h2>
@@ -67,14 +45,8 @@ def render(run: GapRun) -> str:
 <section>
 <h2>Provenance</h2>
 {_provenance(run)}
-</section>
-<noscript><p>The figures need JavaScript; the table below each holds its numbers.</p></noscript>
-</main>
-<script>{get_plotlyjs()}</script>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""
+</section>"""
+    return document(title, body)
 
 
 def _opening(run: GapRun) -> str:
@@ -148,11 +120,11 @@ def _readout(run: GapRun) -> str:
         return (
             "<b>Dimension 1.</b> A hidden unit has one incoming weight, so removing the unit is "
             "removing that weight: neuron and weight pruning coincide, and <i>O</i>(log "
-            f"1/<i>ε</i>) units suffice for both. The gap ({_PAPER}) begins at <i>d</i> = 2."
+            f"1/<i>ε</i>) units suffice for both. The gap ({PAPER}) begins at <i>d</i> = 2."
         )
     if run.plan.readout == "linear":
         return (
-            f"<b>What the readout does.</b> The paper’s lower bound ({_PAPER}) is for the linear "
+            f"<b>What the readout does.</b> The paper’s lower bound ({PAPER}) is for the linear "
             "readout. There it binds weight pruning as well: along an input family a mask leaves a "
             "unit’s kink where it is, moves it to 0 or removes it, so some unit must already bend "
             "within <i>O</i>(<i>ε</i>) of the target, which takes Ω(1/<i>ε</i>) units. The "
@@ -163,7 +135,7 @@ def _readout(run: GapRun) -> str:
         "<b>What the readout does.</b> Here the output passes through a ReLU on both sides, which "
         "is what the <i>O</i>(<i>d</i> log 1/<i>ε</i>) constructions of weight pruning assume "
         "(Malach, Pensia, Orseau et al.): this is the like-for-like comparison. The paper’s lower "
-        f"bound for neuron pruning ({_PAPER}) is stated for the linear readout; with that one, "
+        f"bound for neuron pruning ({PAPER}) is stated for the linear readout; with that one, "
         "weight pruning needs Ω(1/<i>ε</i>) units too."
     )
 
@@ -228,7 +200,7 @@ can differ between machines; what was certified or refuted is true on all. To ru
 <p>Data: {link}</p>
 <details><summary>the plan as JSON</summary>
 <pre id="plan">{escape(json.dumps(asdict(plan), indent=1))}</pre></details>
-<footer>The problem and its lower bound: {_PAPER}. The abstract of version 3 (June 2026) claims
+<footer>The problem and its lower bound: {PAPER}. The abstract of version 3 (June 2026) claims
 Ω(1/<i>ε</i>) and <i>O</i>(log 1/<i>ε</i>) in place of Ω(<i>d</i>/<i>ε</i>) and
 <i>O</i>(<i>d</i> log 1/<i>ε</i>).</footer>"""
 

@@ -14,7 +14,32 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-Cell = str | int | float | None
+
+@dataclass(frozen=True)
+class Trials:
+    """Which trials of a store a number comes from: their keys, or the first of them."""
+
+    keys: tuple[str, ...]
+    total: int
+
+    def __str__(self) -> str:
+        more = self.total - len(self.keys)
+        return " ".join(self.keys) + (f" and {more} more" if more else "")
+
+    def to_html(self) -> str:
+        """The beginning of the first key, and how many there are."""
+        if not self.keys:
+            return "–"
+        all_keys = escape(str(self), quote=True) if self.total <= _MOST_KEYS_SHOWN else ""
+        more = f" and {self.total - 1:,} more" if self.total > 1 else ""
+        return f'<code title="{all_keys}">{self.keys[0][:10]}</code>{more}'
+
+
+Cell = str | int | float | Trials | None
+
+# Rows in a page's table, all of them are in the CSV; keys that a pointer may be shown.
+_MOST_ROWS = 400
+_MOST_KEYS_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -29,30 +54,39 @@ class Table:
         """From any iterables."""
         return cls(tuple(columns), tuple(tuple(row) for row in rows))
 
-    def csv_link(self, name: str, text: str) -> str:
-        """A link that holds the table itself as CSV, every float in full."""
+    def to_csv(self) -> str:
+        """The table as CSV, every float in full."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(self.columns)
         writer.writerows(self.rows)
-        address = "data:text/csv;charset=utf-8," + quote(buffer.getvalue(), safe="")
+        return buffer.getvalue()
+
+    def csv_link(self, name: str, text: str) -> str:
+        """A link that holds the table itself as CSV."""
+        address = "data:text/csv;charset=utf-8," + quote(self.to_csv(), safe="")
         return f'<a class="data" download="{name}.csv" href="{address}">{escape(text)}</a>'
 
     def to_html(self, label: str) -> str:
-        """An HTML table; floats rounded to four digits."""
+        """An HTML table of the first rows; floats rounded to four digits."""
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
         body = "".join(
-            "<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in self.rows
+            "<tr>" + "".join(_cell(value) for value in row) + "</tr>"
+            for row in self.rows[:_MOST_ROWS]
         )
+        rest = len(self.rows) - _MOST_ROWS
+        note = f'<p class="note">{rest:,} more rows in the CSV.</p>' if rest > 0 else ""
         return (
             f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}</div>"
         )
 
 
 def _cell(value: Cell) -> str:
     if isinstance(value, str):
         return f"<td class=text>{escape(value)}</td>"
+    if isinstance(value, Trials):
+        return f"<td class=text>{value.to_html()}</td>"
     if value is None:
         return "<td>–</td>"
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"

@@ -50,7 +50,7 @@ def choose_ticket(run: GapRun) -> ShownTicket | None:
         return None
     smallest = min(row.eps for row in found)
     rows = sorted((row for row in found if row.eps == smallest), key=lambda row: row.draw)
-    visible = [row for row in rows if _bends(target_of(run.plan, row.draw))]
+    visible = [row for row in rows if bends(target_of(run.plan, row.draw))]
     row = (visible or rows)[0]
     assert row.found is not None
     plan = run.plan
@@ -58,7 +58,7 @@ def choose_ticket(run: GapRun) -> ShownTicket | None:
     return ShownTicket(row.draw, row.eps, net, row.kept_units, target_of(plan, row.draw))
 
 
-def _bends(target: ReLUNetwork) -> bool:
+def bends(target: ReLUNetwork) -> bool:
     """Whether the target's breakpoint on the first family lies inside I_R."""
     slope, offset = target.hidden[0, :2]
     return abs(offset) < interval(RADIUS) * abs(slope)

@@ -88,7 +88,7 @@ def steps_panel(ticket: ShownTicket, family: int = 0) -> Panel:
             LegendEntry(swatch("var(--neurons)"), "residual <i>g<sub>S</sub></i> − <i>f</i>"),
             LegendEntry(bin_swatch(broken=True), "broken bin"),
             LegendEntry(bin_swatch(broken=False), "unbroken bin: its affine error"),
-            LegendEntry(marker_swatch("var(--ink)", "triangle"), "where the last unit bends"),
+            LegendEntry(marker_swatch("var(--ink)", "triangle-up"), "where the last unit bends"),
         ),
     )
 

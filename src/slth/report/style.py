@@ -136,7 +136,7 @@ pre {
   font: 13.5px/1.5 var(--mono); background: var(--wash); padding: .8rem 1rem;
   border-radius: 4px; white-space: pre-wrap; overflow-wrap: anywhere;
 }
-code { font: .84em var(--mono); }
+code { font: .84em var(--mono); overflow-wrap: anywhere; }
 footer {
   margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--grid);
   font-size: .88rem; color: var(--muted);
@@ -247,6 +247,7 @@ SCRIPT = """
     axis.ticktext = axis.ticktext.map((text, k) => (last - k) % 2 ? "" : text);
   }
 
+  if (!plots.length) return;
   let drawn = 0;
   new ResizeObserver(() => {
     if (root.classList.contains("printing") || plots[0].clientWidth === drawn) return;

@@ -6,6 +6,12 @@ import math
 
 from slth.lab.laws import Law, Summary
 from slth.lab.rows import Series
+from slth.lab.statistics import Interval
+
+PAPER = (
+    "Ferré et al., <cite>Structured vs. Unstructured Pruning: An Exponential Gap</cite>, "
+    "arXiv 2603.02234 v2"
+)
 
 
 def key(series: Series) -> str:
@@ -46,6 +52,13 @@ def range_text(summary: Summary) -> str:
 def number(value: float, digits: int = 3) -> str:
     """A float with that many significant digits, with a true minus sign."""
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def interval_text(interval: Interval) -> str:
+    """ "0.98 (95 %: 0.91 to 1.1)"; the number alone for one draw."""
+    if interval.low == interval.high:
+        return number(interval.value)
+    return f"{number(interval.value)} (95 %: {number(interval.low)} to {number(interval.high)})"
 
 
 def plural(count: int, noun: str) -> str:
