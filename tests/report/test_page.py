@@ -8,9 +8,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -25,40 +23,11 @@ from slth.report.bin_history import bin_history
 from slth.report.page import rows_table
 from slth.report.shown_ticket import choose_ticket
 from tests.report.synthetic import EPS, run_with_ticket, synthetic_run
+from tests.report.view import View
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _SERIES = ("neurons-linear", "weights-linear", "weights-relu")
-_QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 _FOUND = "#gap .tracefound-neurons-linear path.js-line"
 _FIGURES = ("gap", "bits", "pruning", "alignment", "broken-bins", "steps")
-
-
-def _missing(reason: str) -> None:
-    if os.environ.get("SLTH_REQUIRE_CHROMIUM"):
-        pytest.fail(f"SLTH_REQUIRE_CHROMIUM is set, but {reason}")
-    pytest.skip(f"the page's browser test needs Chromium: {reason}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        _missing(f"none of {', '.join(_BROWSERS)} is on the PATH")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        _missing("playwright is not installed")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=_QUIET)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -72,41 +41,6 @@ def file(run, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("page") / "gap.html"
     write_page(run, path)
     return path
-
-
-class View:
-    """One opened page with everything it complained about or asked for."""
-
-    def __init__(self, browser, path: Path, *, width: int = 1100, scheme: str = "light") -> None:
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-        )
-        self.page = self.context.new_page()
-        self.address = path.as_uri()
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(self.address)
-        self.wait()
-
-    def wait(self) -> None:
-        from playwright.sync_api import expect
-
-        expect(self.page.locator(".plot:has(.xtitle)")).to_have_count(
-            self.page.locator(".plot").count()
-        )
-
-    def path(self, figure: str, trace: str, line: str = "js-line") -> np.ndarray:
-        """Vertices of a trace's only SVG path, in pixels of its plot, y downwards. [n, 2]."""
-        found = self.page.locator(f"#{figure} .trace{trace} path.{line}")
-        assert found.count() == 1, f"{found.count()} paths of {trace} in {figure}"
-        numbers = re.findall(r"-?\d+(?:\.\d+)?", found.get_attribute("d") or "")
-        return np.array(numbers, dtype=float).reshape(-1, 2)
-
-    def close(self) -> None:
-        self.context.close()
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,7 @@ def _add_neurons(
                 "width": 4,
             },
             mode="lines+markers",
-            line={"color": mark.colour, "width": width, "dash": mark.dash},
+            line={"color": mark.colour, "width": width, "dash": mark.dash, "simplify": False},
             marker={"color": mark.colour, "size": 9, "symbol": symbol},
             hovertemplate="%{fullData.name}<br>d = %{x}<br>N = %{y:,.4g}<extra></extra>",
         )
@@ -157,7 +157,7 @@ def _add_weights(
         x=[d for d, _ in found],
         y=[width for _, width in found],
         mode="lines+markers",
-        line={"color": mark.colour, "width": 1.8, "dash": mark.dash},
+        line={"color": mark.colour, "width": 1.8, "dash": mark.dash, "simplify": False},
         marker={"color": mark.colour, "size": 7, "symbol": mark.symbol},
         hovertemplate="%{fullData.name}<br>d = %{x}<br>N = %{y:,.4g}<extra></extra>",
     )

@@ -80,7 +80,7 @@ def _add(figure: go.Figure, name: str, cells: list[ErrorCell], mark: Mark) -> No
             "width": 4,
         },
         mode="lines+markers",
-        line={"color": mark.colour, "width": 2.2, "dash": mark.dash},
+        line={"color": mark.colour, "width": 2.2, "dash": mark.dash, "simplify": False},
         marker={"color": mark.colour, "size": 8, "symbol": mark.symbol},
         hovertemplate=f"{name}: error ≤ %{{y:.4g}}<br>N = %{{x}}<extra></extra>",
     )

@@ -93,7 +93,7 @@ def _add_refuted(figure: go.Figure, entry: Drawn) -> None:
         x=[1 / cell.eps for cell in cells],
         y=[cell.refuted_width.value for cell in cells],
         mode="lines+markers",
-        line={"color": entry.mark.colour, "width": 1, "dash": entry.mark.dash},
+        line={"color": entry.mark.colour, "width": 1, "dash": entry.mark.dash, "simplify": False},
         marker={"color": entry.mark.colour, "size": 8, "symbol": "triangle-down"},
         hovertemplate="%{fullData.name}<br>1/ε = %{x:.4g}<br>N = %{y:,.4g}<extra></extra>",
     )
@@ -147,7 +147,7 @@ def _add_found(figure: go.Figure, entry: Drawn, ceiling: float) -> None:
             "width": 4,
         },
         mode="lines+markers",
-        line={"color": entry.mark.colour, "width": 2.4, "dash": entry.mark.dash},
+        line={"color": entry.mark.colour, "width": 2.4, "dash": entry.mark.dash, "simplify": False},
         marker={"color": entry.mark.colour, "size": 8, "symbol": entry.mark.symbol},
         hovertemplate="%{fullData.name}<br>1/ε = %{x:.4g}<br>N = %{y:,.4g}<extra></extra>",
     )
