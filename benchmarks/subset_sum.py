@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.table import show
 from slth.weights.subset_sum import best_by_count, subset_sum
+from slth.weights.vector import vector_subset_sum
 
 _HEADINGS = ("problem", "solver", "seconds a problem", "ours is faster", "solved", "worst error")
 
@@ -156,22 +157,50 @@ def optimal(n: int, batch: int, peers: int) -> list[tuple]:
     return rows
 
 
-def sparsest(n: int, eps: float, batch: int, peers: int) -> list[tuple]:
-    """The fewest samples within eps."""
+def sparsest(n: int, eps: float, batch: int, peers: int, answerable: bool = False) -> list[tuple]:
+    """The fewest samples within eps; answerable: only problems that have such a subset."""
     samples, targets = draw(1, batch, n)
     found = subset_sum(samples, targets, eps=eps, sparsest=True)
+    if answerable:
+        has_one = found.statuses == "reached"
+        samples, targets = samples[has_one], targets[has_one]
+        batch, peers = len(targets), min(peers, len(targets))
+        found = subset_sum(samples, targets, eps=eps, sparsest=True)
     ours = seconds_each(lambda: subset_sum(samples, targets, eps=eps, sparsest=True), batch)
-    name = f"sparsest, n = {n}, eps = {eps:g}"
+    name = f"sparsest, n = {n}, eps = {eps:g}" + (", answerable" if answerable else "")
     reached = found.statuses == "reached"
     rows = [(name, "slth", ours, "1", f"{reached.mean():.1%}", float(found.upper[reached].max()))]
     subset = samples[:peers]
     started = time.process_time()
     kept = [by_cardinality(x, z, eps).sum() for x, z in zip(subset, targets, strict=False)]
-    # The mean over the same problems, the few without an answer (all 2^n subsets) included.
+    # The mean over the same problems; one without an answer costs all 2^n subsets.
     seconds = (time.process_time() - started) / peers
     agree = np.mean([k == m for k, m in zip(kept, found.kept, strict=False)])
     rows.append((name, "itertools", seconds, f"{seconds / ours:,.0f}x", f"{agree:.1%} agree", ""))
     return rows
+
+
+def many_samples(n: int, batch: int = 3) -> tuple:
+    """The nearest subset of more samples than two half lists hold: ours alone."""
+    samples, targets = draw(4, batch, n)
+    subset_sum(samples[:1], targets[:1])
+    started = time.process_time()
+    found = subset_sum(samples, targets)
+    seconds = (time.process_time() - started) / batch
+    solved = f"{(found.statuses == 'optimal').mean():.0%} optimal"
+    return (f"optimal, n = {n}", "slth", seconds, "", solved, float(found.upper.max()))
+
+
+def vectors(d: int, eps: float, n: int) -> tuple:
+    """One mask, d sums at once: ours alone."""
+    rng = np.random.default_rng([5, d, n])
+    samples, target = rng.standard_normal((n, d)), rng.uniform(-1.0, 1.0, d)
+    vector_subset_sum(samples, target, eps=1.0)
+    started = time.process_time()
+    found = vector_subset_sum(samples, target, eps=eps)
+    seconds = time.process_time() - started
+    name = f"d = {d} sums, eps = {eps:g}, n = {n}"
+    return (name, f"slth, {found.method}", seconds, "", str(found.status), found.upper)
 
 
 def every_size(n: int, batch: int) -> list[tuple]:
@@ -222,9 +251,14 @@ def main() -> None:
         *optimal(20, 5_000, 200),
         *optimal(30, 100, 5),
         *optimal(40, 5, 1),
-        *sparsest(21, 0.01, 4_000, 4_000),
+        *(many_samples(n) for n in (48, 49, 52, 56, 64, 100)),
+        *sparsest(21, 0.01, 4_000, 1_000),
+        *sparsest(21, 0.01, 4_000, 1_000, answerable=True),
         *sparsest(40, 1e-4, 1_000, 1),
         *every_size(20, 500),
+        vectors(3, 1e-2, 28),
+        vectors(8, 1e-2, 256),
+        vectors(8, 1e-3, 1024),
         *pensia(),
     ]
     show("random subset sum, one core", _HEADINGS, rows)

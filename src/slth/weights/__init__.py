@@ -37,6 +37,8 @@ _LOCAL_STARTS = 12
 # When eps is ruled out already, a ticket is shown but not searched for long.
 _REFUTED_STARTS = 2
 _LOCAL_KICKS = 40
+# Without eps the whole search is repeated with more and more kicks for as long as that gains.
+_MORE_KICKS = (200, 1000)
 _LOCAL_CUTS = 6
 _CERTIFY_SECONDS = 2.0
 # Relative tolerance of certificates while masks are compared, and of the final one.
@@ -176,6 +178,11 @@ class _Run:
                 self._assign_ever_closer(problem)
         if not self._decided() and (self._unit_eps or self._error.upper) > _LOCAL_ERROR:
             self._local(_LOCAL_STARTS)
+            for kicks in _MORE_KICKS if self._eps is None else ():
+                before = self._error.upper
+                self._local(_LOCAL_STARTS, kicks)
+                if self._error.upper >= before:
+                    break
 
     def construct(self, strategy: str) -> None:
         """One of the named constructions."""
@@ -298,7 +305,7 @@ class _Run:
                 return
             eps = min(reached, self._error.upper) * shrink
 
-    def _local(self, count: int) -> None:
+    def _local(self, count: int, kicks: int = _LOCAL_KICKS) -> None:
         """Local search over general masks from `count` starts: the best mask so far, clusters
         aligned with the target, then random ones.
 
@@ -314,7 +321,7 @@ class _Run:
             for _ in range(_LOCAL_CUTS):
                 if self._deadline.expired:
                     return
-                start, sampled = search.run(start, _LOCAL_KICKS)
+                start, sampled = search.run(start, kicks)
                 if sampled < best:
                     best, closest = sampled, start
                 if sampled >= (self._unit_eps or self._error.upper):
