@@ -5,7 +5,7 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 """
 
 from slth import theory
-from slth.certify import certify
+from slth.certify import Ball, Box, Orthant, certify
 from slth.check import Verdict, check
 from slth.embed import Ball, Box, Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
@@ -30,6 +30,7 @@ __all__ = [
     "InvalidInput",
     "Mask",
     "MissingExtra",
+    "Orthant",
     "ReLUNetwork",
     "Residual",
     "SlthError",

@@ -41,6 +41,18 @@ class MissingExtra(SlthError, ImportError):
         )
 
 
+def require_number(name: str, value: object) -> float:
+    """Return `value` as a float if it is a finite number, else raise InvalidInput."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise InvalidInput(
+            f"{name} is not a finite number",
+            got=repr(value),
+            expected="a finite number",
+            fix=f"Pass {name}=0.0.",
+        )
+    return float(value)
+
+
 def require_positive(name: str, value: object) -> float:
     """Return `value` as a float if it is a finite number > 0, else raise InvalidInput."""
     if isinstance(value, bool) or not isinstance(value, Real):

@@ -58,7 +58,8 @@ class Form(NamedTuple):
 
 
 def form(network: ReLUNetwork) -> Form:
-    """The network, exactly."""
+    """The network, exactly. It has no biases."""
+    network.require_unbiased("the network")
     hidden, low = integers(network.hidden)
     output, high = integers(network.output)
     sign = np.where(network.output < 0.0, -1, 1)

@@ -1,4 +1,4 @@
-"""What is pruned: one-hidden-layer ReLU networks without bias, their masks, and evaluating them."""
+"""What is pruned: one-hidden-layer ReLU networks, their masks, and evaluating them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slth.errors import InvalidInput, require_array, require_count
+from slth.errors import InvalidInput, require_array, require_count, require_number
 from slth.notebook import facts_html
 
 Readout = Literal["linear", "relu"]
@@ -24,15 +24,18 @@ _UNIT_NORM_TOLERANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class ReLUNetwork:
-    """g(x) = rho(sum_i output[i] * max(<hidden[i], x>, 0)), x in R^d.
+    """g(x) = rho(sum_i output[i] * max(<hidden[i], x> + bias[i], 0) + output_bias), x in R^d.
 
     rho is the identity (`readout="linear"`) or max(., 0) (`readout="relu"`). The float64 weights
-    are taken as exact real numbers everywhere in slth. The arrays are read-only copies.
+    are taken as exact real numbers everywhere in slth. The arrays are read-only copies. The paper's
+    networks have no biases; those with biases can be certified, not pruned.
 
     Args:
         hidden: float64 [width, d], d >= 1. A width of 0 is the zero function.
         output: float64 [width].
         readout: "linear" or "relu".
+        bias: float64 [width]; None (and nothing but zeros, which becomes None) means no biases.
+        output_bias: a number.
 
     Raises:
         InvalidInput: wrong shapes, entries that are not finite, products output * hidden that
@@ -42,6 +45,8 @@ class ReLUNetwork:
     hidden: FloatArray
     output: FloatArray
     readout: Readout = "linear"
+    bias: FloatArray | None = None
+    output_bias: float = 0.0
 
     def __post_init__(self) -> None:
         hidden = require_array("hidden", self.hidden, ndim=2)
@@ -67,8 +72,18 @@ class ReLUNetwork:
                 expected="'linear' or 'relu'",
                 fix="Use readout='linear' for the paper's network.",
             )
+        bias = None if self.bias is None else require_array("bias", self.bias, ndim=1)
+        if bias is not None and bias.shape != output.shape:
+            raise InvalidInput(
+                "bias incompatible with hidden",
+                got=f"bias of shape {bias.shape}, hidden of shape {hidden.shape}",
+                expected="one bias for each row of hidden",
+                fix="Pass bias with hidden.shape[0] entries, or None.",
+            )
+        output_bias = require_number("output_bias", self.output_bias)
         with np.errstate(over="ignore", invalid="ignore"):
-            mass = float(np.sum(np.abs(output) * np.sum(np.abs(hidden), axis=1)))
+            sizes = np.sum(np.abs(hidden), axis=1) + (0.0 if bias is None else np.abs(bias))
+            mass = float(np.sum(np.abs(output) * sizes)) + abs(output_bias)
         if not mass < 1e300:
             raise InvalidInput(
                 "weights too large",
@@ -76,10 +91,15 @@ class ReLUNetwork:
                 expected="less than 1e300",
                 fix="Rescale the network: it is positively homogeneous in both layers.",
             )
-        hidden.flags.writeable = False
-        output.flags.writeable = False
+        if bias is not None and not bias.any():
+            bias = None
+        for array in (hidden, output, bias):
+            if array is not None:
+                array.flags.writeable = False
         object.__setattr__(self, "hidden", hidden)
         object.__setattr__(self, "output", output)
+        object.__setattr__(self, "bias", bias)
+        object.__setattr__(self, "output_bias", output_bias)
 
     @property
     def width(self) -> int:
@@ -90,6 +110,36 @@ class ReLUNetwork:
     def d(self) -> int:
         """Input dimension."""
         return self.hidden.shape[1]
+
+    @property
+    def biased(self) -> bool:
+        """Whether a bias is not 0; else the network is positively homogeneous."""
+        return self.bias is not None or self.output_bias != 0.0
+
+    def require_unbiased(self, name: str) -> None:
+        """Raise InvalidInput if a bias is not 0."""
+        if self.biased:
+            raise InvalidInput(
+                f"{name} has biases",
+                got=repr(self),
+                expected="a network without biases",
+                fix="Only slth.certify takes biases; append a constant coordinate to the inputs "
+                "(`homogenised`) to prune such a network.",
+            )
+
+    def homogenised(self) -> ReLUNetwork:
+        """The network h without biases in d + 1 dimensions with h(x, 1) = g(x).
+
+        h(x, s) = rho(sum_i output[i] max(<hidden[i], x> + bias[i] s, 0) + output_bias max(s, 0)):
+        the bias is the weight of a constant coordinate, the output's bias one more unit.
+        """
+        bias = np.zeros(self.width) if self.bias is None else self.bias
+        hidden, output = np.column_stack([self.hidden, bias]), self.output
+        if self.output_bias != 0.0:
+            constant = np.zeros((1, self.d + 1))
+            constant[0, -1] = 1.0
+            hidden, output = np.vstack([hidden, constant]), np.append(output, self.output_bias)
+        return ReLUNetwork(hidden, output, self.readout)
 
     def __call__(self, x: ArrayLike) -> FloatArray:
         """Evaluate in float64 (not rigorous). x: float64 [..., d] -> float64 [...]."""
@@ -105,8 +155,11 @@ class ReLUNetwork:
         values = np.empty(flat.shape[0])
         step = max(1, _BLOCK_ENTRIES // max(1, self.width))
         for start in range(0, flat.shape[0], step):
-            active = np.maximum(flat[start : start + step] @ self.hidden.T, 0.0)
-            values[start : start + step] = active @ self.output
+            inner = flat[start : start + step] @ self.hidden.T
+            if self.bias is not None:
+                inner += self.bias
+            values[start : start + step] = np.maximum(inner, 0.0) @ self.output
+        values += self.output_bias
         if self.readout == "relu":
             values = np.maximum(values, 0.0)
         return values.reshape(points.shape[:-1])
@@ -117,12 +170,16 @@ class ReLUNetwork:
             and self.readout == other.readout
             and np.array_equal(self.hidden, other.hidden)
             and np.array_equal(self.output, other.output)
+            and (self.bias is None) == (other.bias is None)
+            and (self.bias is None or np.array_equal(self.bias, other.bias))  # type: ignore[arg-type]
+            and self.output_bias == other.output_bias
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"ReLUNetwork(width={self.width}, d={self.d}, readout={self.readout!r})"
+        biased = ", biased" if self.biased else ""
+        return f"ReLUNetwork(width={self.width}, d={self.d}, readout={self.readout!r}{biased})"
 
     def _repr_html_(self) -> str:
         total = "sum" if self.readout == "linear" else "relu of the sum"
@@ -141,6 +198,7 @@ class ReLUNetwork:
     def masked(self, mask: Mask) -> ReLUNetwork:
         """The same network with every weight the mask drops set to 0; same width."""
         mask.require_fits(self)
+        self.require_unbiased("the network to mask")
         return ReLUNetwork(
             np.where(mask.hidden, self.hidden, 0.0),
             np.where(mask.output, self.output, 0.0),
@@ -162,10 +220,12 @@ class ReLUNetwork:
                 expected=f"0 <= width <= {self.width}",
                 fix="Draw a wider network first.",
             )
+        self.require_unbiased("the network to cut")
         return ReLUNetwork(self.hidden[:width], self.output[:width], self.readout)
 
     def digest(self) -> str:
         """SHA-256 (hex) of the shape, the readout and the little-endian bytes of the weights."""
+        self.require_unbiased("the network to digest")
         sha = hashlib.sha256(f"slth-network-1 {self.width} {self.d} {self.readout}\n".encode())
         sha.update(self.hidden.astype("<f8").tobytes())
         sha.update(self.output.astype("<f8").tobytes())

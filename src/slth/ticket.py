@@ -94,6 +94,8 @@ class Ticket:
 
     def __post_init__(self) -> None:
         self.mask.require_fits(self.net)
+        self.net.require_unbiased("net")
+        self.target.require_unbiased("target")
         require_positive("radius", self.radius)
         if self.eps is not None:
             require_positive("eps", self.eps)

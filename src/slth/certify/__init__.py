@@ -1,14 +1,18 @@
-"""Sup-norm of the difference of two networks over a ball: rigorous enclosures."""
+"""Sup-norm of the difference of two networks over a ball or another domain: rigorous enclosures."""
 
 from __future__ import annotations
 
-from slth.certify.enclose import enclose
-from slth.errors import require_time_limit
+from slth.certify.domain import Ball, Box, Chart, Domain, Orthant
+from slth.certify.enclose import enclose, require_eps, require_networks, require_rtol
+from slth.certify.enclose_domain import enclose_on
+from slth.certify.place import AROUND_ZERO, Place
+from slth.certify.search import CONES_UP_TO, compile_engine
+from slth.errors import InvalidInput, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import ReLUNetwork
 from slth.solution import Enclosure
 
-__all__ = ["certify"]
+__all__ = ["Ball", "Box", "Orthant", "certify"]
 
 
 def certify(
@@ -18,24 +22,28 @@ def certify(
     rtol: float = 1e-6,
     time_limit: float | None = 60.0,
     *,
+    domain: Domain | None = None,
     eps: float | None = None,
     seed: int = 0,
     report: Report = silent,
 ) -> Enclosure:
-    """Enclose sup_{||x||_2 <= radius} |net(x) - target(x)|.
+    """Enclose sup |net(x) - target(x)| over ||x||_2 <= radius, or over another domain.
 
-    Both bounds hold over the reals for the float64 weights taken as exact numbers. d = 1 and d = 2
-    are exact to a few units of roundoff; d >= 3 is a branch-and-bound that returns what it has
-    proven when the time is up.
+    Both bounds hold over the reals for the float64 weights taken as exact numbers. Networks without
+    biases on the ball around 0 are exact to a few units of roundoff for d = 1 and d = 2; else a
+    branch-and-bound returns what it has proven when the time is up.
 
     Args:
-        net, target: networks of the same input dimension; any widths, either readout. A network of
-            width 0 is the zero function.
-        radius: R > 0 (Definition 1 of the paper has R > 1; the supremum is R times the unit one).
+        net, target: networks of the same input dimension; any widths, either readout, with or
+            without biases. A network of width 0 is a constant.
+        radius: R > 0 (Definition 1 of the paper has R > 1).
         rtol: closed means upper - lower <= rtol * upper, or an upper bound within rounding of 0:
             below max(1e-13, 2^-49 times the units) * radius * sum |output| ||hidden||.
-        time_limit: seconds; None means no limit. Ctrl-C ends the search like a passed limit: what
+        time_limit: seconds; None means no limit. What a process compiles at its first call does
+            not count. Ctrl-C ends the search like a passed limit: what
             is proven by then is returned.
+        domain: Ball(center, radius), Box(low, high) or Orthant(radius), in place of the ball of
+            `radius` around 0.
         eps: stop as soon as `error <= eps` or `error > eps` is proven.
         seed: of the random starts of the search for local maxima.
         report: called with the bounds reached so far.
@@ -44,9 +52,39 @@ def certify(
         Enclosure with status "closed" (within rtol, or with eps: decided) or "open".
 
     Raises:
-        InvalidInput: different input dimensions, radius <= 0, rtol < 0, eps <= 0, time_limit <= 0,
-            or arguments that are not networks or numbers.
+        InvalidInput: different input dimensions, radius <= 0, both a radius and a domain, rtol < 0,
+            eps <= 0, time_limit <= 0, or arguments that are not networks, domains or numbers.
     """
-    deadline = Deadline(require_time_limit(time_limit))
+    require_networks(net, target)
+    radius = require_positive("radius", radius)
+    if domain is not None and radius != 1.0:
+        raise InvalidInput(
+            "both a radius and a domain",
+            got=f"radius = {radius}, domain = {domain}",
+            expected="one of them",
+            fix="Pass domain=slth.Ball(center, radius).",
+        )
+    chart = None if domain is None else Chart.of(domain, net.d)
+    if chart is not None and chart.shape == "ball" and not chart.center.any():
+        radius, chart = float(chart.scale[0]), None
+    if chart is None and (net.biased or target.biased):
+        chart = Chart.of(Ball([0.0] * net.d, radius), net.d)  # type: ignore[arg-type]
+    limit = require_time_limit(time_limit)
+    if chart is not None:
+        compile_engine(4, Place(chart.shape, True))
+    elif net.d > 2:
+        compile_engine(3 if net.d <= CONES_UP_TO else CONES_UP_TO + 1, AROUND_ZERO)
+    deadline = Deadline(limit)
     with stopped_by_interrupt(deadline):
-        return enclose(net, target, radius, rtol, deadline, eps=eps, seed=seed, report=report)
+        if chart is None:
+            return enclose(net, target, radius, rtol, deadline, eps=eps, seed=seed, report=report)
+        return enclose_on(
+            net,
+            target,
+            chart,
+            require_rtol(rtol),
+            deadline,
+            eps=require_eps(eps),
+            seed=seed,
+            report=report,
+        )

@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 
 from slth.certify.objective import Objective
+from slth.certify.place import AROUND_ZERO, Place
 from slth.limits import Deadline
 from slth.network import FloatArray
 
@@ -29,7 +30,7 @@ _SMALLEST_NORM = 1e-280
 
 @dataclass(frozen=True)
 class LocalMaxima:
-    """Points of the unit sphere and the objective there (floats, not rigorous), best first.
+    """Points of the place and the objective there (floats, not rigorous), best first.
 
     points: float64 [n, d]; values: float64 [n].
     """
@@ -46,16 +47,18 @@ def local_maxima(
     *,
     polished: int = 8,
     seeds: FloatArray | None = None,
+    place: Place = AROUND_ZERO,
 ) -> LocalMaxima:
     """Climb from `starts` random points (and from `seeds`), polish the best `polished` of them.
 
     Args:
-        objective: what to maximise on the unit sphere.
+        objective: what to maximise.
         starts: number of random starts; fewer are used where width * starts is large.
         generator: randomness of the starts.
         deadline: climbing and polishing stop early there.
         polished: how many distinct points are refined to a stationary point.
         seeds: float64 [s, d], further starts (need not be normalised; zero rows are dropped).
+        place: where; points are polished on the sphere only.
     """
     width, d = objective.hidden.shape
     affordable = max(8, 3_000_000 // max(1, width))
@@ -65,11 +68,11 @@ def local_maxima(
         extra += [objective.hidden, -objective.hidden]
     if seeds is not None:
         extra.append(seeds)
-    points = _normalised(np.vstack(extra))
-    points, values = _climb(objective, points, deadline)
+    points = place.onto(np.vstack(extra))
+    points, values = _climb(objective, points, deadline, place)
     order = np.argsort(-values, kind="stable")
     points, values = points[order], values[order]
-    chosen = _distinct(points, values, polished)
+    chosen = _distinct(points, values, polished) if place == AROUND_ZERO else []
     for row in chosen:
         if deadline.expired:
             break
@@ -106,7 +109,7 @@ def polish(objective: Objective, point: FloatArray, deadline: Deadline) -> tuple
         candidates = direction[None] / norm
         if objective.linear.shape[0] == 2:
             between = candidates + 3.0 * point
-            candidates = np.vstack([candidates, _normalised(between)])
+            candidates = np.vstack([candidates, AROUND_ZERO.onto(between)])
         found = evaluate(objective, candidates)
         best = int(np.argmax(found))
         if not found[best] > value + 1e-15 * abs(value):
@@ -115,38 +118,36 @@ def polish(objective: Objective, point: FloatArray, deadline: Deadline) -> tuple
     return point, value
 
 
-def _normalised(points: FloatArray) -> FloatArray:
-    norms = np.linalg.norm(points, axis=1)
-    alive = norms > _SMALLEST_NORM
-    return points[alive] / norms[alive, None]
-
-
 def _blocks(objective: Objective, count: int) -> list[slice]:
     step = max(1, _BLOCK_ENTRIES // max(1, objective.hidden.shape[0]))
     return [slice(start, start + step) for start in range(0, count, step)]
 
 
 def _climb(
-    objective: Objective, points: FloatArray, deadline: Deadline
+    objective: Objective, points: FloatArray, deadline: Deadline, place: Place
 ) -> tuple[FloatArray, FloatArray]:
-    """x <- x + s (v(x)/|v(x)| - x), normalised, s halved on failure and doubled on success."""
+    """x <- x + s (x' - x), moved back into the place, x' the best point for the current cell's
+    linear piece; s is halved on failure and doubled on success."""
     points = points.copy()
     values = np.empty(len(points))
     for rows in _blocks(objective, len(points)):
-        points[rows], values[rows] = _climb_block(objective, points[rows], deadline)
+        points[rows], values[rows] = _climb_block(objective, points[rows], deadline, place)
     return points, values
 
 
 def _climb_block(
-    objective: Objective, points: FloatArray, deadline: Deadline
+    objective: Objective, points: FloatArray, deadline: Deadline, place: Place
 ) -> tuple[FloatArray, FloatArray]:
-    values, target = _directions(objective, points)
+    values, gradient = _directions(objective, points)
+    target = place.toward(gradient, points)
     step = np.ones(len(points))
     for _ in range(_STEPS):
         moved = points + step[:, None] * (target - points)
-        norms = np.linalg.norm(moved, axis=1)
-        moved /= np.maximum(norms, _SMALLEST_NORM)[:, None]
-        moved_values, moved_target = _directions(objective, moved)
+        if not place.flat:
+            norms = np.linalg.norm(moved, axis=1)
+            moved /= np.maximum(norms, _SMALLEST_NORM)[:, None]
+        moved_values, gradient = _directions(objective, moved)
+        moved_target = place.toward(gradient, moved)
         better = moved_values > values + 1e-14 * np.abs(values)
         points[better], values[better] = moved[better], moved_values[better]
         target[better] = moved_target[better]
@@ -157,7 +158,7 @@ def _climb_block(
 
 
 def _directions(objective: Objective, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Values and normalised gradients of the current cells' linear pieces."""
+    """Values and gradients of the current cells' linear pieces."""
     inner = points @ objective.hidden.T
     active = (inner > 0.0).astype(np.float64)
     gradients = [
@@ -172,8 +173,7 @@ def _directions(objective: Objective, points: FloatArray) -> tuple[FloatArray, F
         share = -np.einsum("nd,nd->n", gradients[1], difference)
         share = np.clip(share / np.maximum(length, _SMALLEST_NORM), 0.0, 1.0)
         gradient = gradients[1] + share[:, None] * difference
-    norms = np.linalg.norm(gradient, axis=1)
-    return pieces.min(axis=0), gradient / np.maximum(norms, _SMALLEST_NORM)[:, None]
+    return pieces.min(axis=0), gradient
 
 
 def _distinct(points: FloatArray, values: FloatArray, count: int) -> list[int]:

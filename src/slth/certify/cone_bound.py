@@ -13,24 +13,23 @@ from numba import njit
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def bound_cone(
+    rising,
     rising_weights,
     falling,
     falling_weights,
     norms,
     level,
     cut,
-    best,
     error,
     displaced,
     floats,
     integers,
     q,
-    rising,
 ):
     """A proven bound of the cone at `level` and, if it is above `cut`, the objective's value at a
     point of the cone (then in q, normalised), else -inf."""
-    allV, allB, allPV, all_linP, all_linN, _allTP, allTN, _midP, _midN, scalars, scratch = floats
-    indexP, indexN, counts = integers
+    allV, allB, allPV, _linP, all_linN, _allTP, allTN, _midP, _midN, scalars, scratch = floats
+    _indexP, indexN, counts = integers
     V = allV[level]
     B = allB[level]
     PV = allPV[level]
@@ -103,7 +102,7 @@ def bound_cone(
     goal = cut - displaced - 2.0 * error * mend
     goal = max(goal, 0.0) * (1.0 - 2.0**-40)
     goal *= goal
-    _assemble(falling, falling_weights, index, mN, tau, share, linN, n)
+    assemble(falling, falling_weights, index, mN, tau, share, linN, n)
     for l in range(d):
         q[l] = -n[l]
     for a in range(d):
@@ -159,7 +158,7 @@ def bound_cone(
     scalars[level, 0] = share
 
     # Proof, from q, tau and the weight alone.
-    _assemble(falling, falling_weights, index, mN, tau, share, linN, n)
+    assemble(falling, falling_weights, index, mN, tau, share, linN, n)
     worst = 0.0
     for a in range(d):
         s = share * PV[0, a]
@@ -190,27 +189,38 @@ def bound_cone(
         return bound, -np.inf
     for l in range(d):
         q[l] = x[l] / math.sqrt(size)
+    return bound, value_at(
+        q, level, rising, rising_weights, falling, falling_weights, floats, integers
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def value_at(q, level, rising, rising_weights, falling, falling_weights, floats, integers):
+    """The objective at a point q of the cone at `level`, in plain floats."""
+    _V, _B, _PV, linP, linN, _TP, _TN, _midP, _midN, _scalars, _scratch = floats
+    indexP, indexN, counts = integers
+    pieces, d = linN.shape[1], linN.shape[2]
     value = np.inf
     for k in range(pieces):
         s = 0.0
         for l in range(d):
-            s += (all_linP[level, k, l] - linN[k, l]) * q[l]
-        for i in range(mP):
+            s += (linP[level, k, l] - linN[level, k, l]) * q[l]
+        for i in range(counts[level, 0]):
             t = 0.0
             for l in range(d):
                 t += rising[indexP[level, i], l] * q[l]
             s += rising_weights[k, indexP[level, i]] * max(t, 0.0)
-        for j in range(mN):
+        for j in range(counts[level, 1]):
             t = 0.0
             for l in range(d):
-                t += falling[index[j], l] * q[l]
-            s -= falling_weights[k, index[j]] * max(t, 0.0)
+                t += falling[indexN[level, j], l] * q[l]
+            s -= falling_weights[k, indexN[level, j]] * max(t, 0.0)
         value = min(value, s)
-    return bound, value
+    return value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _assemble(falling, falling_weights, index, mN, tau, share, linN, n):
+def assemble(falling, falling_weights, index, mN, tau, share, linN, n):
     """n = the gradient sum_j n_j tau_j w_j of the concave part's minorant, in place."""
     pieces, d = linN.shape
     for l in range(d):

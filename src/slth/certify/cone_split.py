@@ -77,8 +77,11 @@ def start(rising, rising_weights, falling, falling_weights, linear, cone, basis,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def split_edge(rising_weights, falling_weights, level, depth, floats, integers):
-    """Choose the edge to bisect; put the new generator, its inner products and values in place."""
+def split_edge(rising_weights, level, depth, flat, floats, integers):
+    """Choose the edge to bisect; put the new generator, its inner products and values in place.
+
+    The new generator is the edge's midpoint, normalised unless `flat`.
+    """
     allV, _allB, _PV, linP, _linN, allTP, allTN, midP, midN, scalars, _scratch = floats
     indexP, _indexN, counts = integers
     V = allV[level]
@@ -88,15 +91,13 @@ def split_edge(rising_weights, falling_weights, level, depth, floats, integers):
     mP = counts[level, 0]
     mN = counts[level, 1]
     share = scalars[level, 0]
-    longest = 2.0
+    longest = -1.0
     first = 0
     second = 1
     for a in range(d):
         for b in range(a + 1, d):
-            s = 0.0
-            for l in range(d):
-                s += V[a, l] * V[b, l]
-            if s < longest:
+            s = _distance_squared(V, a, b)
+            if s > longest:
                 longest = s
                 first = a
                 second = b
@@ -105,14 +106,10 @@ def split_edge(rising_weights, falling_weights, level, depth, floats, integers):
         mean = 0.0
         for a in range(d):
             mean += scalars[level, 3 + a]
-        limit = 1.0 - 0.16 * (1.0 - longest)
         most = 0.0
         for a in range(d):
             for b in range(a + 1, d):
-                s = 0.0
-                for l in range(d):
-                    s += V[a, l] * V[b, l]
-                if s > limit:
+                if _distance_squared(V, a, b) < 0.16 * longest:
                     continue
                 kinks = 0.0
                 for i in range(mP):
@@ -135,7 +132,7 @@ def split_edge(rising_weights, falling_weights, level, depth, floats, integers):
         t = V[first, l] + V[second, l]
         scalars[level, 3 + l] = t
         size += t * t
-    scale = 1.0 / math.sqrt(size)
+    scale = 0.5 if flat else 1.0 / math.sqrt(size)
     scalars[level, 2] = scale
     for l in range(d):
         scalars[level, 3 + l] *= scale
@@ -150,6 +147,14 @@ def split_edge(rising_weights, falling_weights, level, depth, floats, integers):
         for i in range(mP):
             s += rising_weights[k, indexP[level, i]] * max(midP[level, i], 0.0)
         scalars[level, 3 + d + k] = s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _distance_squared(V, a, b):
+    s = 0.0
+    for l in range(V.shape[1]):
+        s += (V[a, l] - V[b, l]) ** 2
+    return s
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

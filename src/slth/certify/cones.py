@@ -1,4 +1,4 @@
-"""Branch-and-bound over simplicial cones: the supremum of min_k A_k over the unit ball, small d.
+"""Branch-and-bound over simplicial cones: the supremum of min_k A_k over a domain, small d.
 
 Write A_k = P_k - N_k with P_k, N_k convex and positively homogeneous. On a cone with unit
 generators v_1..v_d whose pairwise inner products are >= 0 (they lie in one orthant), for every
@@ -28,6 +28,8 @@ from slth.certify.bound import Bound
 from slth.certify.cone_bound import bound_cone
 from slth.certify.cone_split import child_generators, descend, split_edge, start
 from slth.certify.objective import Objective
+from slth.certify.place import AROUND_ZERO, Place
+from slth.certify.slice_bound import bound_slice
 from slth.limits import Deadline
 from slth.network import FloatArray
 
@@ -77,8 +79,9 @@ def maximize_over_cones(
     floor: float,
     stop_above: float,
     deadline: Deadline,
+    place: Place = AROUND_ZERO,
 ) -> Bound:
-    """Enclose sup min_k A_k over the unit ball by branch-and-bound over cones (2^d orthants).
+    """Enclose sup min_k A_k over the points of `place` by branch-and-bound over its cones.
 
     Args:
         objective: with a Lipschitz bound below 2; its slack is not looked at.
@@ -89,7 +92,7 @@ def maximize_over_cones(
         stop_above: return as soon as a point above this value is found.
         deadline: when to return with what is proven.
     """
-    search = _Search(_Split.of(objective))
+    search = _Search(_Split.of(objective), place)
     _best, point, upper, nodes = search.run(
         max(0.0, incumbent), root, rtol, floor, stop_above, deadline
     )
@@ -101,8 +104,8 @@ def maximize_over_cones(
 class _Search:
     """The heap of open cones and the working memory of the compiled explorer."""
 
-    def __init__(self, split: _Split) -> None:
-        self.split = split
+    def __init__(self, split: _Split, place: Place) -> None:
+        self.split, self.place = split, place
         pieces, d = split.linear.shape
         rising, falling = split.rising.shape[0], split.falling.shape[0]
         per_level = (d + 2) * (rising + falling + 2)
@@ -128,14 +131,17 @@ class _Search:
             np.empty((levels, 6), np.int64),  # open convex, open concave, state, edge, edge
         )
         self.left = (np.empty((4 * levels + 4, d, d)), np.empty((4 * levels + 4, 3)))
-        self.norms = np.einsum("jd,jd->j", split.falling, split.falling)
+        inputs = d - 1 if place.flat else d
+        self.norms = np.einsum("jd,jd->j", split.falling[:, :inputs], split.falling[:, :inputs])
         # Rounding errors (docs/certify.md, "Rounding"), for a Lipschitz bound below 2.
         width = rising + falling
+        reach = place.generators_within(d)
         self.errors = np.array(
             [
-                2.0 * _UNIT * (4 * width + 16 * d + 64 + 2 * math.sqrt(d) * (d + 4)),
-                2.0 * _UNIT * 14 * math.sqrt(d),
-                2.0 * _UNIT * 4,
+                reach * 2.0 * _UNIT * (4 * width + 16 * d + 64 + 2 * math.sqrt(d) * (d + 4)),
+                reach * 2.0 * _UNIT * 14 * math.sqrt(d),
+                2.0 * _UNIT * (8 * math.sqrt(d) if place.flat else 4),
+                reach * 2.0 * _UNIT * 4 * (d + 4),
             ]
         )
 
@@ -158,10 +164,7 @@ class _Search:
         order = itertools.count()
         # All weight on the one piece there is, or between the two.
         weight = 1.0 if split.linear.shape[0] == 1 else 0.5
-        heap = [
-            (-root, next(order), 0, weight, np.diag(np.array(signs)))
-            for signs in itertools.product((1.0, -1.0), repeat=d)
-        ]
+        heap = [(-root, next(order), 0, weight, cone) for cone in self.place.cones(d)]
         heapq.heapify(heap)
         most = max(1.0, _SLICE / self.cost)
         while heap and not deadline.expired:
@@ -186,6 +189,8 @@ class _Search:
                 rtol,
                 floor,
                 budget,
+                self.place.flat,
+                self.place.shape != "box",
                 self.errors,
                 self.floats,
                 self.integers,
@@ -231,6 +236,8 @@ def _explore(
     rtol,
     floor,
     budget,
+    flat,
+    ball,
     errors,
     floats,
     integers,
@@ -277,21 +284,38 @@ def _explore(
         displaced = errors[2] * (depth + level)
         # Nothing closer to the best value than the rounding terms can be proven.
         cut = max(floor, best * (1.0 + max(rtol, 1e-12)), best + 4.0 * (error + displaced))
-        total, value = bound_cone(
-            rising_weights,
-            falling,
-            falling_weights,
-            norms,
-            level,
-            cut,
-            best,
-            error,
-            displaced,
-            floats,
-            integers,
-            q,
-            rising,
-        )
+        if flat:
+            total, value = bound_slice(
+                rising,
+                rising_weights,
+                falling,
+                falling_weights,
+                norms,
+                level,
+                cut,
+                error,
+                displaced,
+                errors[3] + displaced,
+                ball,
+                floats,
+                integers,
+                q,
+            )
+        else:
+            total, value = bound_cone(
+                rising,
+                rising_weights,
+                falling,
+                falling_weights,
+                norms,
+                level,
+                cut,
+                error,
+                displaced,
+                floats,
+                integers,
+                q,
+            )
         if value > best:
             best = value
             for l in range(q.shape[0]):
@@ -304,6 +328,6 @@ def _explore(
             proven = max(proven, total)
             level -= 1
             continue
-        split_edge(rising_weights, falling_weights, level, depth, floats, integers)
+        split_edge(rising_weights, level, depth, flat, floats, integers)
         counts[level, 2] = 0
     return nodes, kept, best, proven

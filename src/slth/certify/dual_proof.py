@@ -36,7 +36,7 @@ def excluded_signs(S, Wf, excess, signs):
     center = np.empty(d)
     for a in range(d):
         center[a] = -S[1 + a, 0]
-    _forward(L, center)
+    forward(L, center)
     least = S[0, 0]
     for a in range(d):
         least -= center[a] * center[a]
@@ -47,7 +47,7 @@ def excluded_signs(S, Wf, excess, signs):
     for i in range(Wf.shape[0]):
         for a in range(d):
             z[a] = Wf[i, a]
-        _forward(L, z)
+        forward(L, z)
         middle = 0.0
         spread = 0.0
         for a in range(d):
@@ -159,7 +159,7 @@ def cholesky(A, L):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _forward(L, v):
+def forward(L, v):
     """v <- L^-1 v."""
     for a in range(L.shape[0]):
         s = v[a]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from slth.certify.bound import lipschitz
 from slth.certify.circle import sup_on_circle
-from slth.certify.objective import objectives
+from slth.certify.objective import Objective, objectives
+from slth.certify.place import AROUND_ZERO, Place
 from slth.certify.rounding import TINY, difference, into_ball
 from slth.certify.search import maximize
 from slth.errors import InvalidInput, require_positive
@@ -38,11 +41,8 @@ def enclose(
     """
     require_networks(net, target)
     radius = require_positive("radius", radius)
-    if not (isinstance(rtol, int | float) and 0 <= rtol < math.inf):
-        raise InvalidInput(
-            "rtol out of range", got=repr(rtol), expected="a number >= 0", fix="Pass rtol=1e-6."
-        )
-    unit_eps = None if eps is None else require_positive("eps", eps) / radius
+    rtol, eps = require_rtol(rtol), require_eps(eps)
+    unit_eps = None if eps is None else eps / radius
     if net.d == 1:
         lower, upper, witness, method = _endpoints(net, target)
     elif net.d == 2:
@@ -50,8 +50,17 @@ def enclose(
         lower, witness = _attained(net, target, point)
         method = "circle sweep"
     else:
-        lower, upper, witness, method = _search(net, target, rtol, unit_eps, deadline, seed, report)
-    # Rounding leaves an upper bound below a lower one nowhere: both enclose the same number.
+        problems = objectives(net, target)
+        lower, upper, witness, method = search_problems(
+            problems,
+            lambda point: _attained(net, target, point),
+            _noise(net, target),
+            rtol,
+            unit_eps,
+            deadline,
+            seed,
+            report,
+        )
     noise = _noise(net, target)
     closed = upper - lower <= rtol * upper or upper <= noise
     enclosure = Enclosure(lower, upper, witness, Status.OPEN, method).scaled(radius)
@@ -81,6 +90,20 @@ def require_networks(net: object, target: object) -> None:
         )
 
 
+def require_rtol(rtol: object) -> float:
+    """Return a relative tolerance, a finite number >= 0, or raise InvalidInput."""
+    if isinstance(rtol, bool) or not (isinstance(rtol, int | float) and 0 <= rtol < math.inf):
+        raise InvalidInput(
+            "rtol out of range", got=repr(rtol), expected="a number >= 0", fix="Pass rtol=1e-6."
+        )
+    return float(rtol)
+
+
+def require_eps(eps: object) -> float | None:
+    """Return a decision threshold, None or a finite number > 0, or raise InvalidInput."""
+    return None if eps is None else require_positive("eps", eps)
+
+
 def _mass(net: ReLUNetwork) -> float:
     """sum |output| ||hidden||_1: what rounding errors are measured against."""
     return float(np.abs(net.output) @ np.abs(net.hidden).sum(axis=1))
@@ -88,8 +111,12 @@ def _mass(net: ReLUNetwork) -> float:
 
 def _noise(net: ReLUNetwork, target: ReLUNetwork) -> float:
     """An upper bound this small is rounding, not error."""
-    relative = max(_LEAST_NOISE, _NOISE_PER_UNIT * (net.width + target.width))
-    return relative * (_mass(net) + _mass(target))
+    return noise_of(_mass(net) + _mass(target), net.width + target.width)
+
+
+def noise_of(mass: float, units: int) -> float:
+    """What counts as rounding beside `units` units whose sizes sum up to `mass`."""
+    return max(_LEAST_NOISE, _NOISE_PER_UNIT * units) * mass
 
 
 def _attained(
@@ -117,32 +144,37 @@ def _endpoints(
     return lower, upper, witness, "endpoints"
 
 
-def _search(
-    net: ReLUNetwork,
-    target: ReLUNetwork,
+def search_problems(
+    problems: list[Objective],
+    attained: Callable[[FloatArray | None], tuple[float, FloatArray | None]],
+    noise: float,
     rtol: float,
     eps: float | None,
     deadline: Deadline,
     seed: int,
     report: Report,
+    place: Place = AROUND_ZERO,
 ) -> tuple[float, float, FloatArray | None, str]:
-    """d >= 3: each problem of the difference in turn, the incumbent carried over."""
+    """Each problem of a difference in turn, the incumbent carried over.
+
+    attained: a rigorous lower bound near a point and where it is attained.
+    Returns (lower, upper, witness, method).
+    """
     generator = np.random.Generator(np.random.PCG64(seed))
-    mass = _mass(net) + _mass(target)
     lower, upper, witness, method = 0.0, 0.0, None, "norm bound"
-    problems = objectives(net, target)
     for index, objective in enumerate(problems):
         share = deadline.within(deadline.remaining / (len(problems) - index))
         bound = maximize(
             objective,
             incumbent=lower,
             rtol=rtol / 2,
-            floor=_noise(net, target) if eps is None else eps * (1 - 2.0**-40) - objective.slack,
+            floor=noise if eps is None else eps * (1 - 2.0**-40) - objective.slack,
             stop_above=math.inf if eps is None else eps,
             deadline=share,
             generator=generator,
+            place=place,
         )
-        reached, point = _attained(net, target, bound.x)
+        reached, point = attained(bound.x)
         if reached > lower:
             lower, witness = reached, point
         if bound.upper + objective.slack >= upper:
@@ -150,5 +182,14 @@ def _search(
         last = index + 1 == len(problems)
         report(Progress("certify", lower, upper if last else math.inf))
         if eps is not None and lower > eps and not last:
-            return lower, mass, witness, method
+            return lower, _trivial(problems, place), witness, method
     return lower, upper * (1 + 2.0**-50) + TINY, witness, method
+
+
+def _trivial(problems: list[Objective], place: Place) -> float:
+    """An upper bound of all problems that costs nothing."""
+    return max(
+        (lipschitz(problem) * place.within(problem.hidden.shape[1]) + problem.slack)
+        * (1.0 + 2.0**-50)
+        for problem in problems
+    )

@@ -72,6 +72,8 @@ def prove_error(
             expected="the same input dimension",
             fix="Compare networks on the same inputs.",
         )
+    net.require_unbiased("net")
+    target.require_unbiased("target")
     bound = require_positive("upper", upper) / require_positive("radius", radius)
     deadline = Deadline(require_time_limit(time_limit))
     tree = _Tree(bound, net.d, deadline, max_leaves)

@@ -1,9 +1,10 @@
-"""Maximise a minimum of ReLU sums over the unit ball: which engine answers, by dimension."""
+"""Maximise a minimum of ReLU sums over a place: which engine answers, by dimension."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -12,11 +13,14 @@ from slth.certify.bound import Bound, lipschitz, norm_bound
 from slth.certify.cones import maximize_over_cones
 from slth.certify.lifted import step_cost
 from slth.certify.objective import Objective
+from slth.certify.place import AROUND_ZERO, Place
 from slth.certify.signs import maximize_over_signs
 from slth.limits import Deadline
 
-# Up to this dimension cones are quicker than signs.
-_CONES_UP_TO = 6
+# Up to this dimension cones are quicker than signs. Elsewhere than around 0 there are no signs:
+# cones are tried as long as those that cover the place are not too many.
+CONES_UP_TO = 6
+_MOST_CONES_UP_TO = {"ball": 11, "box": 8, "orthant": 14}
 # Dearer Newton steps would not end within a slice: there the cheap bound is all there is.
 _DEAREST_STEP = 6e8
 _STARTS = 500
@@ -31,8 +35,9 @@ def maximize(
     stop_above: float = math.inf,
     deadline: Deadline,
     generator: np.random.Generator,
+    place: Place = AROUND_ZERO,
 ) -> Bound:
-    """Enclose sup min_k A_k over the unit ball, d >= 1 (the slack is the caller's business).
+    """Enclose sup min_k A_k over the place, d >= 1 (the slack is the caller's business).
 
     Args:
         objective: the problem.
@@ -44,6 +49,7 @@ def maximize(
         stop_above: return as soon as a point with a larger value (in floats) is known.
         deadline: when to return with what is proven.
         generator: randomness of the starts of the ascent.
+        place: by default the unit ball around 0.
     """
     scale = lipschitz(objective)
     if scale == 0.0:
@@ -64,12 +70,27 @@ def maximize(
         math.ldexp(stop_above, -exponent),
         deadline,
         generator,
+        place,
     )
     return replace(
         bound,
         lower=math.ldexp(bound.lower, exponent),
         upper=math.ldexp(bound.upper + 1e-290, exponent),
     )
+
+
+@cache
+def compile_engine(d: int, place: Place) -> None:
+    """Compile what problems of this kind need, so that no time limit has to pay for it."""
+    generator = np.random.default_rng(0)
+    width = 6
+    tiny = Objective(
+        np.zeros((1, d)),
+        generator.standard_normal((1, width)),
+        generator.standard_normal((width, d)),
+        0.0,
+    )
+    maximize(tiny, rtol=1e-2, deadline=Deadline(1.0), generator=generator, place=place)
 
 
 def _maximize_unit(
@@ -80,19 +101,21 @@ def _maximize_unit(
     stop_above: float,
     deadline: Deadline,
     generator: np.random.Generator,
+    place: Place,
 ) -> Bound:
-    root = norm_bound(objective)
-    found = local_maxima(objective, _STARTS, generator, deadline)
+    root = norm_bound(objective) * place.within(objective.hidden.shape[1])
+    found = local_maxima(objective, _STARTS, generator, deadline, place=place)
     lower, x = float(found.values[0]), found.points[0]
     best = max(incumbent, lower)
     threshold = max(floor, best * (1.0 + rtol))
     d = objective.hidden.shape[1]
     if root <= threshold or best > stop_above or deadline.expired:
         return Bound(lower, x, root, 0, root <= threshold, "norm bound")
-    cones = d <= _CONES_UP_TO
-    if not cones and step_cost(d, objective.hidden.shape[0]) > _DEAREST_STEP:
+    cones = d <= (CONES_UP_TO if place == AROUND_ZERO else _MOST_CONES_UP_TO[place.shape])
+    signs = place == AROUND_ZERO and step_cost(d, objective.hidden.shape[0]) <= _DEAREST_STEP
+    if not (cones or signs):
         return Bound(lower, x, root, 0, False, "norm bound")
-    engine = maximize_over_cones if cones else maximize_over_signs
+    engine = partial(maximize_over_cones, place=place) if cones else maximize_over_signs
     bound = engine(
         objective,
         incumbent=best,

@@ -105,6 +105,8 @@ def prune_weights(
             expected="the same input dimension",
             fix="Prune a network that has the target's inputs.",
         )
+    net.require_unbiased("net")
+    target.require_unbiased("target")
     radius = require_positive("radius", radius)
     if eps is not None:
         eps = require_positive("eps", eps)

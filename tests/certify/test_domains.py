@@ -1,0 +1,249 @@
+"""Biases, boxes, balls off the origin and orthants, against exact oracles and dense samples."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import slth
+from slth.certify.domain import Chart
+
+
+def biased(generator, width, d, readout="linear", scale=1.0):
+    return slth.ReLUNetwork(
+        scale * generator.standard_normal((width, d)),
+        generator.standard_normal(width),
+        readout,
+        bias=generator.standard_normal(width),
+        output_bias=float(generator.standard_normal()),
+    )
+
+
+def exact_value(net, x):
+    """g(x) in exact rationals at a tuple of Fractions."""
+    bias = np.zeros(net.width) if net.bias is None else net.bias
+    total = Fraction(net.output_bias)
+    for w, a, b in zip(net.hidden.tolist(), net.output.tolist(), bias.tolist(), strict=True):
+        inner = sum((Fraction(u) * t for u, t in zip(w, x, strict=True)), Fraction(b))
+        total += Fraction(a) * max(inner, Fraction(0))
+    return max(total, Fraction(0)) if net.readout == "relu" else total
+
+
+def lines_of(net):
+    """Where a linear-readout network bends: rows (w, b) of <w, x> + b = 0, as Fractions."""
+    bias = np.zeros(net.width) if net.bias is None else net.bias
+    return [
+        [Fraction(t) for t in (*w, b)]
+        for w, b in zip(net.hidden.tolist(), bias.tolist(), strict=True)
+    ]
+
+
+def exact_supremum_on_box(net, target, low, high):
+    """d = 1, 2, linear readouts: |net - target| is largest at a vertex of the arrangement of the
+    units' lines and the box's sides."""
+    d = net.d
+    rows = lines_of(net) + lines_of(target)
+    for axis in range(d):
+        for end in (low[axis], high[axis]):
+            rows.append([Fraction(int(k == axis)) for k in range(d)] + [-Fraction(float(end))])
+    best = Fraction(0)
+    for chosen in itertools.combinations(rows, d):
+        if d == 1:
+            ((w, b),) = chosen
+            if w == 0:
+                continue
+            x = (-b / w,)
+        else:
+            (p, q, r), (s, t, u) = chosen
+            det = p * t - q * s
+            if det == 0:
+                continue
+            x = ((q * u - r * t) / det, (r * s - p * u) / det)
+        if all(
+            Fraction(float(a)) <= v <= Fraction(float(b))
+            for a, v, b in zip(low, x, high, strict=True)
+        ):
+            best = max(best, abs(exact_value(net, x) - exact_value(target, x)))
+    return best
+
+
+def test_the_oracle_on_a_hand_computed_case():
+    # |max(x - 1, 0) - max(-x - 1, 0) - 0.5| on [-2, 3]: 1.5 at both ends.
+    net = slth.ReLUNetwork([[1.0], [-1.0]], [1.0, -1.0], bias=[-1.0, -1.0])
+    target = slth.ReLUNetwork(np.zeros((0, 1)), [], output_bias=0.5)
+    assert exact_supremum_on_box(net, target, [-2.0], [3.0]) == Fraction(3, 2)
+    enclosure = slth.certify(net, target, domain=slth.Box([-2.0], [3.0]))
+    assert enclosure.lower <= 1.5 <= enclosure.upper
+    assert enclosure.status == "closed"
+
+
+@pytest.mark.parametrize(("d", "seed"), list(itertools.product((1, 2), range(10))))
+def test_boxes_against_exact_vertices(d, seed):
+    generator = np.random.default_rng([21, d, seed])
+    net = biased(generator, int(generator.integers(1, 7)), d, scale=10.0 ** (seed % 3 - 1))
+    target = biased(generator, int(generator.integers(0, 3)), d)
+    low = generator.uniform(-3, 1, d)
+    high = low + generator.uniform(0, 3, d) * (seed % 4 != 3)
+    exact = exact_supremum_on_box(net, target, low, high)
+    enclosure = slth.certify(net, target, domain=slth.Box(low, high))
+    assert Fraction(enclosure.lower) <= exact <= Fraction(enclosure.upper)
+    assert enclosure.status == "closed"
+    x = enclosure.witness
+    assert x is None or ((low <= x).all() and (x <= high).all())
+
+
+def sampled(generator, domain, d, count):
+    """Points of the domain, a third of them on its boundary."""
+    if isinstance(domain, slth.Box):
+        y = generator.uniform(-0.1, 1.1, (count, d)).clip(0.0, 1.0)
+        return domain.low + y * (domain.high - domain.low)
+    y = generator.standard_normal((count, d))
+    y /= np.linalg.norm(y, axis=1)[:, None]
+    y *= np.minimum(1.0, 1.5 * generator.random((count, 1)) ** (1 / d))
+    if isinstance(domain, slth.Orthant):
+        return domain.radius * np.maximum(y, 0.0)
+    return domain.center + domain.radius * y
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("readout", ["linear", "relu"])
+def test_above_dense_samples_and_closed(d, readout):
+    generator = np.random.default_rng([22, d])
+    width = 12 if d > 4 else 20
+    net, target = biased(generator, width, d, readout), biased(generator, 3, d)
+    center = generator.standard_normal(d)
+    for domain in (
+        slth.Box(center - 0.5, center + generator.uniform(0.1, 1.0, d)),
+        slth.Ball(center, 0.8),
+        slth.Orthant(1.3),
+    )[: 3 if d < 6 else 2]:
+        enclosure = slth.certify(net, target, domain=domain, rtol=1e-3, time_limit=None)
+        assert enclosure.status == "closed"
+        points = sampled(generator, domain, d, 100_000)
+        assert np.abs(net(points) - target(points)).max() <= enclosure.upper * (1 + 1e-13)
+        x = enclosure.witness
+        assert x is not None
+        error = abs(
+            exact_value(net, tuple(map(Fraction, x))) - exact_value(target, tuple(map(Fraction, x)))
+        )
+        assert Fraction(enclosure.lower) <= error <= Fraction(enclosure.upper)
+
+
+@pytest.mark.parametrize("readout", ["linear", "relu"])
+def test_without_biases_the_ways_agree(readout):
+    """The ball around 0 by the central engine, and by slices with a bias that changes nothing."""
+    net, target = slth.random_network(3, 10, 0, readout), slth.neuron([0.6, 0.0, 0.8])
+    plain = slth.certify(net, target, radius=2.0)
+    same = slth.certify(net, target, domain=slth.Ball([0.0] * 3, 2.0))
+    assert (same.lower, same.upper) == (plain.lower, plain.upper)
+    # A unit that is off on the whole ball.
+    idle = slth.ReLUNetwork(
+        np.vstack([net.hidden, [[1.0, 0.0, 0.0]]]),
+        np.append(net.output, 5.0),
+        readout,
+        bias=[0.0] * 10 + [-3.0],
+    )
+    slices = slth.certify(idle, target, radius=2.0)
+    assert slices.lower <= plain.upper
+    assert plain.lower <= slices.upper
+    assert slices.status == "closed"
+    # The ball is covered by eight orthants.
+    largest = 0.0
+    for signs in itertools.product((1.0, -1.0), repeat=3):
+        turned = [slth.ReLUNetwork(g.hidden * signs, g.output, g.readout) for g in (net, target)]
+        largest = max(largest, slth.certify(*turned, domain=slth.Orthant(2.0)).upper)
+    assert plain.lower <= largest <= plain.upper * (1 + 3e-6)
+
+
+def test_equal_networks_written_differently_differ_by_rounding():
+    generator = np.random.default_rng(3)
+    net = biased(generator, 15, 4)
+    order = generator.permutation(15)
+    factors = generator.uniform(0.1, 10.0, (15, 1))
+    bias = net.bias
+    assert bias is not None
+    copy = slth.ReLUNetwork(
+        (net.hidden * factors)[order],
+        (net.output / factors[:, 0])[order],
+        bias=(bias * factors[:, 0])[order],
+        output_bias=net.output_bias,
+    )
+    enclosure = slth.certify(net, copy, domain=slth.Box([-1.0] * 4, [1.0] * 4))
+    assert enclosure.upper < 1e-9
+    assert enclosure.status == "closed"
+
+
+def test_early_decisions():
+    generator = np.random.default_rng(4)
+    net, target = biased(generator, 20, 3), biased(generator, 2, 3)
+    domain = slth.Box([-1.0] * 3, [1.0] * 3)
+    error = slth.certify(net, target, domain=domain)
+    for eps in (0.5 * error.lower, 2.0 * error.upper):
+        decided = slth.certify(net, target, domain=domain, eps=eps)
+        assert decided.status == "closed"
+        assert (decided.lower > eps) == (error.lower > eps)
+        assert (decided.upper <= eps) == (error.upper <= eps)
+
+
+def test_many_inputs_get_a_bound():
+    generator = np.random.default_rng(5)
+    net, target = biased(generator, 20, 30), biased(generator, 2, 30)
+    for domain in (slth.Box([-1.0] * 30, [1.0] * 30), slth.Ball([0.5] * 30, 1.0), slth.Orthant()):
+        enclosure = slth.certify(net, target, domain=domain, time_limit=1.0)
+        points = sampled(generator, domain, 30, 10_000)
+        assert np.abs(net(points) - target(points)).max() <= enclosure.upper
+
+
+def test_points_of_every_chart_lie_in_the_domain():
+    generator = np.random.default_rng(6)
+    for center, radius in ((0.0, 1.0), (1e8, 1e-7), (1.0, 1e-30), (1e-300, 3.0)):
+        ball = slth.Ball([center, -center, center], radius)
+        for _ in range(20):
+            x = Chart.of(ball, 3).image(generator.standard_normal(3))
+            offsets = [
+                Fraction(float(a)) - Fraction(float(c)) for a, c in zip(x, ball.center, strict=True)
+            ]
+            assert sum(t * t for t in offsets) <= Fraction(radius) ** 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda g, f: slth.certify(g, f, radius=2.0, domain=slth.Orthant()),
+        lambda g, f: slth.certify(g, f, domain=slth.Box([0.0], [1.0])),
+        lambda g, f: slth.certify(g, f, domain="box"),
+        lambda g, f: slth.Box([0.0, 1.0], [1.0, 0.0]),
+        lambda g, f: slth.Box([0.0, np.nan], [1.0, 1.0]),
+        lambda g, f: slth.Ball([0.0, 0.0], 0.0),
+        lambda g, f: slth.Orthant(np.inf),
+        lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], bias=[1.0, 2.0]),
+        lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], bias=[np.nan]),
+        lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], output_bias=np.inf),
+        lambda g, f: slth.prune_neurons(g, f),
+        lambda g, f: slth.prune_weights(g, f),
+        lambda g, f: g.masked(slth.Mask.of_units([True], 2)),
+        lambda g, f: g.digest(),
+        lambda g, f: g.prefix(0),
+    ],
+)
+def test_bad_input(call):
+    net = slth.ReLUNetwork([[1.0, 0.0]], [1.0], bias=[0.5])
+    with pytest.raises(slth.InvalidInput):
+        call(net, slth.neuron([1.0, 0.0]))
+
+
+def test_biases_of_a_network():
+    net = slth.ReLUNetwork([[1.0, 2.0], [0.0, 1.0]], [1.0, -1.0], bias=[0.5, -1.0], output_bias=2.0)
+    assert net.biased
+    assert net([1.0, 1.0]) == 5.5
+    points = np.random.default_rng(0).standard_normal((50, 2))
+    lifted = np.column_stack([points, np.ones(50)])
+    assert np.allclose(net.homogenised()(lifted), net(points))
+    zero = slth.ReLUNetwork(net.hidden, net.output, bias=[0.0, 0.0])
+    assert not zero.biased
+    assert zero == slth.ReLUNetwork(net.hidden, net.output)
+    assert net != zero
+    assert "biased" in repr(net)
