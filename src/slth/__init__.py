@@ -5,7 +5,7 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 """
 
 from slth import theory
-from slth.certify import Ball, Box, Orthant, certify
+from slth.certify import Cuboid, Orthant, ShiftedBall, certify
 from slth.check import Verdict, check
 from slth.embed import Ball, Box, Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
@@ -23,6 +23,7 @@ __all__ = [
     "Ball",
     "Box",
     "Conv",
+    "Cuboid",
     "DeepNetwork",
     "Dense",
     "Embedding",
@@ -33,6 +34,7 @@ __all__ = [
     "Orthant",
     "ReLUNetwork",
     "Residual",
+    "ShiftedBall",
     "SlthError",
     "Solution",
     "Status",

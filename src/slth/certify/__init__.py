@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slth.certify.domain import Ball, Box, Chart, Domain, Orthant
+from slth.certify.domain import Chart, Cuboid, Domain, Orthant, ShiftedBall
 from slth.certify.enclose import enclose, require_eps, require_networks, require_rtol
 from slth.certify.enclose_domain import enclose_on
 from slth.certify.place import AROUND_ZERO, Place
@@ -12,7 +12,7 @@ from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import ReLUNetwork
 from slth.solution import Enclosure
 
-__all__ = ["Ball", "Box", "Orthant", "certify"]
+__all__ = ["Cuboid", "Orthant", "ShiftedBall", "certify"]
 
 
 def certify(
@@ -42,8 +42,8 @@ def certify(
         time_limit: seconds; None means no limit. What a process compiles at its first call does
             not count. Ctrl-C ends the search like a passed limit: what
             is proven by then is returned.
-        domain: Ball(center, radius), Box(low, high) or Orthant(radius), in place of the ball of
-            `radius` around 0.
+        domain: ShiftedBall(center, radius), Cuboid(low, high) or Orthant(radius), in place of the
+            ball of `radius` around 0.
         eps: stop as soon as `error <= eps` or `error > eps` is proven.
         seed: of the random starts of the search for local maxima.
         report: called with the bounds reached so far.
@@ -62,13 +62,13 @@ def certify(
             "both a radius and a domain",
             got=f"radius = {radius}, domain = {domain}",
             expected="one of them",
-            fix="Pass domain=slth.Ball(center, radius).",
+            fix="Pass domain=slth.ShiftedBall(center, radius).",
         )
     chart = None if domain is None else Chart.of(domain, net.d)
     if chart is not None and chart.shape == "ball" and not chart.center.any():
         radius, chart = float(chart.scale[0]), None
     if chart is None and (net.biased or target.biased):
-        chart = Chart.of(Ball([0.0] * net.d, radius), net.d)  # type: ignore[arg-type]
+        chart = Chart.of(ShiftedBall([0.0] * net.d, radius), net.d)  # type: ignore[arg-type]
     limit = require_time_limit(time_limit)
     if chart is not None:
         compile_engine(4, Place(chart.shape, True))

@@ -16,7 +16,7 @@ Shape = Literal["ball", "box", "orthant"]
 
 
 @dataclass(frozen=True, eq=False)
-class Ball:
+class ShiftedBall:
     """{x : ||x - center||_2 <= radius}. center: float64 [d]; radius > 0."""
 
     center: FloatArray
@@ -28,7 +28,7 @@ class Ball:
 
 
 @dataclass(frozen=True, eq=False)
-class Box:
+class Cuboid:
     """{x : low <= x <= high}, coordinate by coordinate. low, high: float64 [d]."""
 
     low: FloatArray
@@ -58,7 +58,7 @@ class Orthant:
         object.__setattr__(self, "radius", require_positive("radius", self.radius))
 
 
-Domain = Ball | Box | Orthant
+Domain = ShiftedBall | Cuboid | Orthant
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Chart:
     def of(cls, domain: object, d: int) -> Chart:
         """The chart of a domain in R^d; InvalidInput if it is none."""
         match domain:
-            case Ball():
+            case ShiftedBall():
                 chart = cls("ball", domain.center, np.full(d, domain.radius), domain)
             case Orthant():
                 chart = cls("orthant", np.zeros(d), np.full(d, domain.radius), domain)
-            case Box():
+            case Cuboid():
                 center = 0.5 * domain.low + 0.5 * domain.high
                 reach = np.maximum(domain.high - center, center - domain.low)
                 # One ulp more than the differences as rounded: the box is covered.
@@ -94,8 +94,8 @@ class Chart:
                 raise InvalidInput(
                     "domain is not a domain",
                     got=type(domain).__name__,
-                    expected="a Ball, Box or Orthant",
-                    fix="Pass e.g. domain=slth.Box(low, high).",
+                    expected="a ShiftedBall, Cuboid or Orthant",
+                    fix="Pass e.g. domain=slth.Cuboid(low, high).",
                 )
         if chart.center.shape != (d,):
             raise InvalidInput(
@@ -109,7 +109,7 @@ class Chart:
     def image(self, y: FloatArray) -> FloatArray:
         """A float point of the domain near the image of y, exactly inside it."""
         domain = self.domain
-        if isinstance(domain, Box):
+        if isinstance(domain, Cuboid):
             return np.clip(self.center + self.scale * y, domain.low, domain.high)
         if isinstance(domain, Orthant):
             y = np.maximum(y, 0.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from slth.certify import certify
+from slth.certify.enclose import enclose
 from slth.certify.enclose import require_networks
 from slth.errors import require_time_limit
 from slth.limits import Deadline
@@ -97,5 +97,5 @@ def _chebyshev(
 
 def _certified(plain: Problem, weights: FloatArray, deadline: Deadline) -> Refit:
     network = ReLUNetwork(plain.net.hidden, weights, "linear")
-    limit = max(0.1, deadline.remaining)
-    return Refit(network, certify(network, plain.target, time_limit=limit))
+    limit = Deadline(max(0.1, deadline.remaining))
+    return Refit(network, enclose(network, plain.target, 1.0, 1e-6, limit))
