@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from slth.certify.enclose import enclose
-from slth.certify.enclose import require_networks
+from slth.certify.enclose import enclose, require_networks
 from slth.errors import require_time_limit
 from slth.limits import Deadline
 from slth.network import FloatArray, ReLUNetwork
