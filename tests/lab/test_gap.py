@@ -5,8 +5,9 @@ from concurrent.futures import Executor, Future
 import pytest
 
 import slth
-from slth.lab.cell import measure, network_of, target_of
+from slth.lab.cell import network_of, target_of
 from slth.lab.gap import cells_of, plan_gap, run_gap
+from slth.lab.pools import LentPool
 from slth.lab.rows import Series
 
 
@@ -40,7 +41,7 @@ def plan():
 @pytest.fixture(scope="module")
 def finished(plan):
     cells = []
-    return run_gap(plan, Inline(), cells.append), cells
+    return run_gap(plan, LentPool(Inline(), 2), cells.append), cells
 
 
 def test_every_cell_is_done_once(plan, finished):
@@ -55,15 +56,15 @@ def test_found_tickets_certify_at_the_stated_width(plan, finished):
         row = cell.row
         if row.found is None:
             continue
-        width = cell.solution.mask.output.shape[0]
-        ticket = network_of(plan, row.series, row.draw, width).pruned(cell.solution.mask)
-        error = slth.certify(ticket, target_of(plan, row.draw))
+        assert cell.ticket.net == network_of(plan, row.series, row.draw, cell.ticket.net.width)
+        assert cell.ticket.target == target_of(plan, row.draw)
+        error = slth.certify(cell.ticket.masked, cell.ticket.target)
         assert error.upper <= row.eps
         assert row.found_error == pytest.approx(error.upper, rel=1e-9)
         # The last kept unit is the width.
         assert row.kept_units[-1] + 1 == row.found
         if row.series.pruning == "neurons":
-            assert cell.solution.mask.is_neuron_mask
+            assert cell.ticket.mask.is_neuron_mask
 
 
 def test_refuted_widths_lie_below_found_ones_and_grow_as_eps_falls(finished):
@@ -84,15 +85,16 @@ def test_weight_pruning_needs_no_more_width_than_neuron_pruning(finished):
 
 
 def test_ctrl_c_keeps_what_is_done(plan):
-    run = run_gap(plan, Interrupted(3), lambda cell: None)
+    run = run_gap(plan, LentPool(Interrupted(3), 2), lambda cell: None)
     assert not run.complete
     assert 0 < len(run.rows) < cells_of(plan)
 
 
 def test_one_dimension_prunes_neurons_and_weights_alike():
     plan = plan_gap(1, "relu", 1 / 16, 1, seed=2, max_width=64, search_seconds=2.0)
+    run = run_gap(plan, LentPool(Inline(), 2), lambda cell: None)
     for eps in plan.eps:
-        neurons, weights = (measure(plan, series, 0, eps, None, None).row for series in plan.series)
+        (neurons,), (weights,) = (run.cell(series, eps) for series in plan.series)
         assert neurons.found == weights.found
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,13 +11,13 @@ from rich.table import Table
 import slth
 from slth.cli.output import announce_compilation, counting_bar, print_json, stderr, stdout
 from slth.errors import InvalidInput, require_count
-from slth.lab.cell import Cell, network_of, target_of
-from slth.lab.gap import cells_of, plan_gap, run_gap
+from slth.lab.cell import Cell
+from slth.lab.gap import cells_of, chains_of, plan_gap, run_gap
 from slth.lab.laws import Law, Summary, fit, summarize
-from slth.lab.rows import GapPlan, GapRun, Series
+from slth.lab.pools import LocalPool
+from slth.lab.rows import GapRun, Series
 from slth.network import Readout
 from slth.report import require_plotting, write_page
-from slth.ticket import Ticket
 
 
 def gap(
@@ -87,14 +84,8 @@ def gap(
     if tickets is not None:
         _require_folder(tickets, "tickets")
     announce_compilation()
-    context = multiprocessing.get_context("spawn")
-    # The main process alone answers Ctrl-C; a worker in the middle of a search is terminated.
-    executor = ProcessPoolExecutor(
-        workers,
-        mp_context=context,
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
+    # All chains at once: their cells take turns, so that no worker is idle at the end.
+    pool = LocalPool(workers, window=len(chains_of(plan)))
     with counting_bar() as bar:
         task = bar.add_task("drawing networks", total=cells_of(plan))
 
@@ -105,15 +96,15 @@ def gap(
             bar.update(task, advance=1, description=text)
             if not stderr.is_terminal:
                 stderr.print(text, highlight=False)
-            if tickets is not None and cell.solution is not None:
-                _save_ticket(plan, cell, tickets)
+            if tickets is not None and cell.ticket is not None:
+                series = f"{row.series.pruning}-{row.series.readout}"
+                seed = plan.seed + row.draw
+                cell.ticket.save(tickets / f"{series}-d{d}-seed{seed}-eps{row.eps:.6g}.ticket")
 
         try:
-            run = run_gap(plan, executor, on_cell)
+            run = run_gap(plan, pool, on_cell)
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-            for worker in multiprocessing.active_children():
-                worker.terminate()
+            pool.close()
     if page:
         write_page(run, out)
         stderr.print(f"Page written to {out}", highlight=False)
@@ -135,18 +126,6 @@ def _require_folder(folder: Path, name: str) -> None:
             expected="an existing folder",
             fix=f"Create it first: mkdir -p {folder}",
         )
-
-
-def _save_ticket(plan: GapPlan, cell: Cell, folder: Path) -> None:
-    row = cell.row
-    assert cell.solution is not None
-    width = cell.solution.mask.output.shape[0]
-    net = network_of(plan, row.series, row.draw, width)
-    source = (plan.d, width, plan.seed + row.draw)
-    target = target_of(plan, row.draw)
-    ticket = Ticket.from_solution(cell.solution, net, target, eps=row.eps, source=source)
-    series = f"{row.series.pruning}-{row.series.readout}"
-    ticket.save(folder / f"{series}-d{plan.d}-seed{plan.seed + row.draw}-eps{row.eps:.6g}.ticket")
 
 
 def _ordered(run: GapRun) -> bool:

@@ -1,18 +1,17 @@
-"""One cell of the gap experiment: a series, a draw, an eps. Runs in a worker process."""
+"""One cell of the gap experiment: a series, a draw, an eps; its row and its ticket."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
+from slth.errors import SlthError
+from slth.lab.outcome import Outcome
 from slth.lab.rows import GapPlan, Series, WidthRow
-from slth.lab.width import Found, bracket_width
-from slth.network import ReLUNetwork, neuron, random_network
-from slth.neurons import prune_neurons
-from slth.solution import Solution
-from slth.weights import prune_weights
+from slth.lab.trial import Trial, target_of_seed
+from slth.network import ReLUNetwork, random_network
+from slth.ticket import Ticket
 
 
 def network_of(plan: GapPlan, series: Series, draw: int, width: int) -> ReLUNetwork:
@@ -22,77 +21,43 @@ def network_of(plan: GapPlan, series: Series, draw: int, width: int) -> ReLUNetw
 
 def target_of(plan: GapPlan, draw: int) -> ReLUNetwork:
     """Draw `draw`'s target neuron, uniform on the sphere."""
-    entropy = np.random.SeedSequence(plan.seed + draw, spawn_key=(plan.d, 1))
-    direction = np.random.Generator(np.random.PCG64(entropy)).standard_normal(plan.d)
-    return neuron(direction, normalize=True)
+    return target_of_seed(plan.d, plan.seed + draw)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A row and, for a found ticket, the solution on the network of `row.found` units."""
+    """A row and, if one was found, its ticket."""
 
     row: WidthRow
-    solution: Solution | None
+    ticket: Ticket | None
 
 
-def measure(
-    plan: GapPlan, series: Series, draw: int, eps: float, easier: Cell | None, known: Cell | None
-) -> Cell:
-    """Bracket the width that draw `draw` needs for `eps`.
+def cell_of(trial: Trial, outcome: Outcome) -> Cell:
+    """The cell of a bisection.
 
-    Args:
-        easier: the same series and draw at a larger eps: what is refuted there is refuted here.
-        known: the neuron-pruning cell of the same draw, eps and readout: a neuron ticket is a
-            weight mask too, so weight pruning starts from it.
+    Raises:
+        SlthError: the trial failed.
     """
-    started = time.monotonic()
-    target = target_of(plan, draw)
-    prune = prune_neurons if series.pruning == "neurons" else prune_weights
-
-    def search(width: int) -> Solution:
-        net = network_of(plan, series, draw, width)
-        return prune(net, target, eps=eps, time_limit=plan.search_seconds, seed=plan.seed + draw)
-
-    # Any ticket that already reaches eps: the same mask of a larger eps, or a neuron ticket.
-    reaching = [
-        Found(cell.row.found, cell.solution)
-        for cell in (easier, known)
-        if cell is not None
-        and cell.solution is not None
-        and cell.row.found is not None
-        and cell.solution.error.upper <= eps
-    ]
-    bracket = bracket_width(
-        search,
-        refuted=0 if easier is None else easier.row.refuted,
-        refuted_bound=0.0 if easier is None else easier.row.refuted_bound,
-        found=min(reaching, key=lambda ticket: ticket.width, default=None),
-        max_width=plan.max_width,
-    )
-    solution = None if bracket.found is None else bracket.found.solution
+    if outcome.state == "failed" or trial.eps is None:
+        raise SlthError(f"a cell of the gap experiment failed: {outcome.message}")
+    ticket = None if outcome.ticket is None else Ticket.from_bytes(outcome.ticket)
     row = WidthRow(
-        series,
-        draw,
-        eps,
-        bracket.refuted,
-        bracket.refuted_bound,
-        None if bracket.found is None else bracket.found.width,
-        None if solution is None else solution.error.upper,
-        None if solution is None else _kept(series, solution),
-        () if solution is None else _kept_units(solution),
-        bracket.tried,
-        time.monotonic() - started,
+        Series(trial.pruning, trial.readout),
+        trial.draw,
+        trial.eps,
+        outcome.refuted or 0,
+        outcome.bound or 0.0,
+        outcome.found,
+        outcome.error_upper,
+        outcome.kept_units if trial.pruning == "neurons" else outcome.kept_weights,
+        () if ticket is None else _kept_units(ticket),
+        outcome.tried or 0,
+        outcome.seconds,
     )
-    return Cell(row, solution)
+    return Cell(row, ticket)
 
 
-def _kept(series: Series, solution: Solution) -> int:
-    """Units for neuron pruning, single weights for weight pruning."""
-    mask = solution.mask
-    return mask.kept_units if series.pruning == "neurons" else mask.kept_weights
-
-
-def _kept_units(solution: Solution) -> tuple[int, ...]:
+def _kept_units(ticket: Ticket) -> tuple[int, ...]:
     """Indices of the units that the ticket uses."""
-    alive = solution.mask.output & solution.mask.hidden.any(axis=1)
+    alive = ticket.mask.output & ticket.mask.hidden.any(axis=1)
     return tuple(int(i) for i in np.flatnonzero(alive))

@@ -1,15 +1,21 @@
-"""The gap experiment: chains of cells over any executor, rows as they are done."""
+"""The gap experiment: a plan of bisections over any pool, rows as they are done."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 from slth.errors import InvalidInput, require_count, require_positive
-from slth.lab.cell import Cell, measure
+from slth.lab.cell import Cell, cell_of
+from slth.lab.journal import MemoryJournal
+from slth.lab.plan import Chain, bisection_chain, feeding_groups
+from slth.lab.pools import AbstractPool
 from slth.lab.rows import GapPlan, GapRun, Series, WidthRow
+from slth.lab.sweep import Event, run_chains
+from slth.lab.trial import Pruning, Trial
+from slth.network import Readout
 
 # Called with every finished cell.
 OnCell = Callable[[Cell], None]
@@ -57,37 +63,49 @@ def plan_gap(
     )
 
 
-def run_gap(plan: GapPlan, executor: Executor, on_cell: OnCell) -> GapRun:
-    """Run the plan on an executor. Ctrl-C stops it and keeps the cells that are done.
+def run_gap(plan: GapPlan, pool: AbstractPool, on_cell: OnCell) -> GapRun:
+    """Run the plan on a pool. Ctrl-C stops it and keeps the cells that are done.
 
-    A chain is one draw's cells from large eps to small, so that each starts from what the one
-    before has proven; neuron pruning and weight pruning with the same linear readout share one.
+    Raises:
+        SlthError: a cell failed.
     """
     started = time.monotonic()
     rows: list[WidthRow] = []
-    pending: dict[Future[Cell], _Chain] = {}
-    complete = True
-    try:
-        for draw in range(plan.draws):
-            for group in _groups(plan):
-                chain = _Chain(plan, draw, group)
-                pending[chain.submit(executor)] = chain
-        while pending:
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                chain = pending.pop(future)
-                cell = future.result()
-                rows.append(cell.row)
-                on_cell(cell)
-                if chain.advance(cell):
-                    pending[chain.submit(executor)] = chain
-    except KeyboardInterrupt:
-        complete = False
-        for future in pending:
-            future.cancel()
+
+    def watch(event: Event) -> None:
+        if event.kind == "ended" and event.outcome is not None:
+            cell = cell_of(event.trial, event.outcome)
+            rows.append(cell.row)
+            on_cell(cell)
+
+    complete = run_chains(chains_of(plan), pool, MemoryJournal(), watch)
     rows = [_with_weights_refutation(row, rows) for row in rows]
     ordered = sorted(rows, key=lambda row: (row.series.label, row.draw, -row.eps))
     return GapRun(plan, tuple(ordered), complete, time.monotonic() - started)
+
+
+def chains_of(plan: GapPlan) -> list[Chain]:
+    """The plan's trials: per draw one chain for each set of prunings that feed each other."""
+    chains = []
+    for draw in range(plan.draws):
+        for readout in get_args(Readout):
+            prunings: tuple[Pruning, ...] = tuple(
+                series.pruning for series in plan.series if series.readout == readout
+            )
+            base = Trial(
+                "neurons",
+                readout,
+                plan.d,
+                None,
+                None,
+                draw,
+                plan.seed + draw,
+                max_width=plan.max_width,
+                search_seconds=plan.search_seconds,
+            )
+            for group in feeding_groups(prunings, readout):
+                chains.append(bisection_chain(base, group, plan.eps))
+    return chains
 
 
 def _with_weights_refutation(row: WidthRow, rows: list[WidthRow]) -> WidthRow:
@@ -103,34 +121,3 @@ def _with_weights_refutation(row: WidthRow, rows: list[WidthRow]) -> WidthRow:
 def cells_of(plan: GapPlan) -> int:
     """How many cells the plan has."""
     return len(plan.series) * plan.draws * len(plan.eps)
-
-
-def _groups(plan: GapPlan) -> Iterable[tuple[Series, ...]]:
-    """Series that feed each other: a linear-readout neuron ticket starts the weight search."""
-    if plan.readout == "linear":
-        return plan.series[:2], plan.series[2:]
-    return [(series,) for series in plan.series]
-
-
-class _Chain:
-    """The cells of one draw and group in order, with what each hands to the next."""
-
-    def __init__(self, plan: GapPlan, draw: int, group: tuple[Series, ...]) -> None:
-        self._plan = plan
-        self._draw = draw
-        self._todo = [(eps, series) for eps in plan.eps for series in group]
-        self._latest: dict[Series, Cell] = {}
-
-    def submit(self, executor: Executor) -> Future[Cell]:
-        """Start the first cell that is still to do."""
-        eps, series = self._todo[0]
-        easier = self._latest.get(series)
-        neurons = self._latest.get(Series("neurons", series.readout))
-        known = neurons if neurons is not None and neurons.row.eps == eps else None
-        return executor.submit(measure, self._plan, series, self._draw, eps, easier, known)
-
-    def advance(self, cell: Cell) -> bool:
-        """Record a finished cell; whether more are to do."""
-        self._latest[cell.row.series] = cell
-        self._todo.pop(0)
-        return bool(self._todo)

@@ -214,7 +214,7 @@ class Plan:
 
 def feeding_groups(prunings: tuple[Pruning, ...], readout: Readout) -> list[tuple[Pruning, ...]]:
     """Which prunings share a chain: a linear-readout neuron ticket starts the weight search."""
-    if readout == "linear":
+    if readout == "linear" and prunings:
         return [tuple(sorted(prunings))]
     return [(pruning,) for pruning in prunings]
 

@@ -52,10 +52,16 @@ class AbstractPool(ABC):
 
 
 class LocalPool(AbstractPool):
-    """Worker processes of this machine, which die with this process."""
+    """Worker processes of this machine, which die with this process.
 
-    def __init__(self, workers: int) -> None:
+    Args:
+        window: how many trials to have submitted; None: one running and one waiting for each
+            worker.
+    """
+
+    def __init__(self, workers: int, window: int | None = None) -> None:
         self._workers = workers
+        self._window = 2 * workers if window is None else window
         self._notes, self._voice = multiprocessing.Pipe(duplex=False)
         self._executor = self._start()
 
@@ -69,8 +75,8 @@ class LocalPool(AbstractPool):
 
     @property
     def window(self) -> int:
-        """One running and one waiting for each worker."""
-        return 2 * self._workers
+        """As asked for."""
+        return self._window
 
     def submit(self, trial: Trial, earlier: Earlier) -> Future[Outcome]:
         """Start a trial in a worker."""

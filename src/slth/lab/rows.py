@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
 
+from slth.lab.trial import Pruning
 from slth.network import Readout
-
-Pruning = Literal["neurons", "weights"]
 
 
 @dataclass(frozen=True)
