@@ -70,12 +70,13 @@ def certify(
     if chart is None and (net.biased or target.biased):
         chart = Chart.of(ShiftedBall([0.0] * net.d, radius), net.d)  # type: ignore[arg-type]
     limit = require_time_limit(time_limit)
-    if chart is not None:
-        compile_engine(4, Place(chart.shape, True))
-    elif net.d > 2:
-        compile_engine(3 if net.d <= CONES_UP_TO else CONES_UP_TO + 1, AROUND_ZERO)
-    deadline = Deadline(limit)
-    with stopped_by_interrupt(deadline):
+    started = Deadline()
+    with stopped_by_interrupt(started):
+        if chart is not None:
+            compile_engine(4, Place(chart.shape, True))
+        elif net.d > 2:
+            compile_engine(3 if net.d <= CONES_UP_TO else CONES_UP_TO + 1, AROUND_ZERO)
+        deadline = started.within(limit)
         if chart is None:
             return enclose(net, target, radius, rtol, deadline, eps=eps, seed=seed, report=report)
         return enclose_on(
