@@ -1,30 +1,48 @@
-"""d = 2, linear readout: proofs that no subset at all comes within eps, by walking every path.
+"""d = 2, linear readout: what no subset at all can do, and the best one, by listing every path.
 
 Every subset of error <= eps has a residual whose even part starts at the target's kink with some
-(value, slope) and walks both halves of the circle inside the band. The starts are cut into cells;
-the walk from a cell's centre stays in the band widened by the cell's size. All surviving pairs of
-right and left paths that close up, with the odd parts that the target needs, are evaluated: if
-each errs by more than eps, so does every subset. For widths up to about 60 this decides.
+(value, slope) and walks both halves of the circle inside the band. All choices of one half that
+stay there from some start are listed, and those of the other half; all pairs that close up, with
+the odd parts that the target needs, are evaluated: if each errs by more than eps, so does every
+subset. For widths up to about 100 this finds the optimum; for some hundreds it gives bounds.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.neurons.circle_frame import CHART, MOST_UNITS, Frame, Half, frame_of
-from slth.neurons.circle_walk import explore, new_room, viable_states
-from slth.neurons.wedge_cells import ROUNDING
+from slth.neurons.circle_frame import CHART, Frame, Half, frame_of
+from slth.neurons.circle_paths import (
+    count_paths,
+    join_paths,
+    list_paths,
+    new_climb,
+    new_paths,
+    new_store,
+)
 
-# Half sizes of a cell of starts (value, slope) and of a slice of end slopes, in units of eps.
-_VALUE, _RISE, _SLICE = 0.2, 0.3, 2.0
-_LEAST_SLOPE, _MOST_SLOPE = 4.0, 4096.0
-_LEAST_ROWS, _MOST_ROWS, _WORDS = 2048, 32768, 1
-_PATHS = 2**17
-_NODES, _WORK = 20_000_000, 4_000_000
+_MOST_SLOPE = 4096.0
+# Units of a half, at most: the rounding budget counts on it.
+_MOST_UNITS = 512
+# Paths of a half held in memory, at most, and of the other half in one batch.
+_STORED, _BATCH = 2**20, 2**16
+# Work of one call: well under half a second.
+_NODES, _LOOK_UPS = 4_000_000, 2_000_000
+# Paths led to estimate how many there are.
+_CROWD = 1000
+# Costs of listing a path's last node, of a look-up and of storing a path.
+_NODE, _LOOK_UP, _STORE = 2.0, 25.0, 8.0
+# The factor between successive eps while no subset is met, and the least one worth a listing.
+_STEP, _LEAST_STEP = 1.08, 1.005
+# Seconds for one unit of cost before any was measured, and the least cost to measure by.
+_PACE, _LEAST_COST = 1e-8, 1e6
 
 
 def refute_on_circle(
@@ -44,98 +62,17 @@ def refute_on_circle(
     Returns:
         True: proven, for g_S(x) = sum_{i in S} a_i relu(<w_i, x>) and every S,
         sup_{||x|| = 1} |g_S(x) - relu(<w*, x>)| > eps. False: some subset comes within eps, or
-        too near to tell. None: nothing decided (time, memory, more than 128 units on a side, or
-        weights whose rounding errors are not far below eps).
+        too near to tell. None: nothing decided (time, more than 512 units on a side, or weights
+        whose rounding errors are not far below eps).
     """
     frame = frame_of(hidden, output, target)
     if frame is None:
         return None
     eps = eps / frame.norm * (1.0 + 2.0**-50)
-    complete, _, keep = walk_all(frame, eps, deadline or Deadline(), first=True)
-    if keep is not None:
+    listing = walk_all(frame, eps, deadline or Deadline(), first=True)
+    if listing.keep is not None:
         return False
-    return True if complete else None
-
-
-def walk_all(
-    frame: Frame, eps: float, deadline: Deadline, *, first: bool
-) -> tuple[bool, float, BoolArray | None]:
-    """Walk every path of the subsets that may come within eps; errors divided by ||w*||.
-
-    first: stop at the first such subset, else go on to the best.
-
-    Returns:
-        (complete, error, keep): whether every subset of error <= eps was evaluated; the least
-        error found and its units bool [M], (inf, None) when none is <= eps. Complete and none:
-        no subset has an error <= eps, over the reals. Complete, not `first`, and some: the
-        optimum.
-    """
-    none = (False, math.inf, None)
-    split = frame.split()
-    if max(split, frame.width - split) > MOST_UNITS:
-        return none
-    halves = frame.halves(split)
-    if not all((half.kind == CHART).any() for half in halves):
-        return none
-    budget = 2.0**-42 * (frame.mass + _MOST_SLOPE + 1.0)
-    value, rise = _VALUE * eps, _RISE * eps
-    bands = tuple(
-        eps * half.band + value * np.abs(half.by_value) + rise * half.by_slope + budget
-        for half in halves
-    )
-    top = max(band.max() for band in bands) * (1.0 + 2.0**-6)
-    if not budget <= ROUNDING * (top / (32 * _WORDS)):
-        return none
-    low, high, last = _slope_range(halves, bands)
-    if low > high:
-        return True, math.inf, None
-    slope, rows = _LEAST_SLOPE, _LEAST_ROWS
-    while slope <= 1.01 * max(-low, high + 1.0, last):
-        slope *= 2.0
-        if slope > _MOST_SLOPE:
-            return none
-    while rows * eps < 2.0 * slope and rows < _MOST_ROWS:
-        rows *= 2
-    starts = _grid(eps, value, low, high, rise)
-    slices = math.ceil(last / (_SLICE * eps))
-    tolerance = 1.001 * last / slices
-    room = new_room(_PATHS)
-    closing = (value + budget, rise + budget, math.inf, 2.0 * eps + budget, 0.0)
-    threshold = eps * (1.0 + 2.0**-40) + budget
-    tolerances = (tolerance + budget, tolerance + 2.0 * value + budget)
-    keep = np.zeros(frame.width, dtype=bool)
-    error, found, swapped = threshold, False, False
-    for aim in np.linspace(-last, last, 2 * slices + 1)[1::2]:
-        tables = tuple(
-            viable_states(half, band, top, slope, sign * aim, wide, rows, _WORDS)
-            for half, band, sign, wide in zip(halves, bands, (1.0, -1.0), tolerances, strict=True)
-        )
-        begin = 0
-        while begin < len(starts):
-            if deadline.expired:
-                return False, error if found else math.inf, keep if found else None
-            turn = slice(None, None, -1) if swapped else slice(None)
-            batch = starts * [1.0, -1.0] - [0.0, 1.0] if swapped else starts
-            begin, error, _, half_way, both_ways, _, whole = explore(
-                halves[turn],
-                bands[turn],
-                tables[turn],
-                (top, slope),
-                (-aim if swapped else aim, *tolerances[turn]),
-                batch,
-                begin,
-                (_NODES, _WORK),
-                (frame.place, frame.jump, frame.odd),
-                (*closing, error),
-                np.zeros((2, MOST_UNITS + 2), np.int64),
-                room,
-                keep,
-            )
-            found = error < threshold
-            if not whole or (found and first):
-                return False, error if found else math.inf, keep if found else None
-            swapped ^= 2 * both_ways < half_way
-    return True, error if found else math.inf, keep if found else None
+    return True if listing.bound > 0.0 else None
 
 
 def circle_bound(
@@ -145,39 +82,211 @@ def circle_bound(
     lower: float,
     upper: float,
     deadline: Deadline | None = None,
-) -> float:
-    """Raise a proven bound `lower` on every subset's error towards the error `upper` of one.
+) -> tuple[float, BoolArray | None, float]:
+    """Raise a proven bound on every subset's error until it meets the best one's.
 
-    Tries sqrt(lower upper), 0.95 upper and (1 - 1e-6) upper in turn, while `refute_on_circle`
-    proves them; returns the largest proven. Arguments as there.
+    Lists all paths for growing eps from `lower` on, up to just below `upper`, the error of a known
+    subset, while time lasts. Arguments as in `refute_on_circle`.
+
+    Returns:
+        (bound, keep, error): the proven bound; bool [N], the best subset met of error < upper and
+        its error as evaluated in floats, else (None, inf). A listing that was completed and met
+        one has found the optimum: the bound is within rounding of its error.
     """
-    for eps in (math.sqrt(lower * upper), 0.95 * upper, (1.0 - 1e-6) * upper):
-        if eps > lower:
-            if not refute_on_circle(hidden, output, target, eps, deadline):
+    frame = frame_of(hidden, output, target)
+    if frame is None:
+        return lower, None, math.inf
+    deadline = deadline or Deadline()
+    proven, below = lower / frame.norm, (1.0 - 1e-6) * upper / frame.norm
+    best, step, pace = math.inf, _STEP, _PACE
+    keep = None
+    while proven < below and not deadline.expired:
+        eps = min(max(step * proven, 1e-9), below)
+        started = deadline.elapsed
+        listing = walk_all(frame, eps, deadline, first=False, most=deadline.remaining / pace)
+        if listing.keep is not None and listing.error < best:
+            best = listing.error
+            keep = np.zeros(len(output), dtype=bool)
+            keep[frame.index[listing.keep]] = True
+        if listing.bound == 0.0:
+            # Out of time, too much work for the time left, or too much for memory.
+            step = math.sqrt(step)
+            if keep is not None or step < _LEAST_STEP:
                 break
-            lower = eps
-    return lower
+            continue
+        pace = max(pace, (deadline.elapsed - started) / max(listing.cost, _LEAST_COST))
+        if listing.bound > proven:
+            proven = listing.bound
+            lower = proven * frame.norm * (1.0 - 2.0**-50)
+        if keep is not None:
+            break
+    return lower, keep, best * frame.norm
 
 
-def _slope_range(halves: tuple[Half, Half], bands: tuple) -> tuple[float, float, float]:
-    """Least and greatest slope just right of the target's kink, and the greatest |slope| at the
-    right end, of walks that stay in the bands over the first gaps and over the last."""
-    first = [
-        (band[0] + band[1]) / max(half.gap[0], 1e-300)
-        for half, band in zip(halves, bands, strict=True)
+class _Plan(NamedTuple):
+    """How to list: the units of the right half, whether its paths are the ones to store, into how
+    many slices of slopes to cut, and what it may cost, in nodes."""
+
+    split: int
+    right_first: bool
+    slices: int
+    cost: float
+
+
+class Listing(NamedTuple):
+    """What listing all paths gave; errors divided by ||w*||.
+
+    bound: no subset has a smaller error, over the reals; 0.0 when the listing was cut off.
+    error, keep: the least error <= eps that was met, and its units, bool [M], else (inf, None).
+    cost: of the whole listing, estimated in nodes.
+    """
+
+    bound: float
+    error: float
+    keep: BoolArray | None
+    cost: float
+
+
+def walk_all(
+    frame: Frame, eps: float, deadline: Deadline, *, first: bool, most: float = math.inf
+) -> Listing:
+    """Evaluate every subset that may come within eps.
+
+    first: stop at the first such subset, else go on to the best: a complete listing that meets
+    one has found the optimum. most: begin nothing that is estimated to cost more.
+    """
+    none = Listing(0.0, math.inf, None, 0.0)
+    split = frame.split()
+    if max(split, frame.width - split) > _MOST_UNITS:
+        return none
+    low, high = _slope_range(frame.halves(split), eps)
+    steepest = max(abs(low), abs(high))
+    budget = 2.0**-38 * (frame.mass + min(steepest, _MOST_SLOPE) + 2.0)
+    if not budget <= 2.0**-10 * eps:
+        return none
+    if low > high:
+        return none._replace(bound=eps)
+    plan = _plan(frame, eps, low, high, budget)
+    halves = frame.halves(plan.split)
+    if steepest > _MOST_SLOPE or not all((half.kind == CHART).any() for half in halves):
+        return none
+    threshold = eps * (1.0 + 2.0**-40) + budget
+    best = _Best(threshold, np.zeros(frame.width, np.bool_))
+    edges = np.linspace(low, high, plan.slices + 1).tolist()
+    slices = list(itertools.pairwise(edges)) if plan.cost <= most else []
+    complete = plan.cost <= most
+    while slices and complete and not (first and best.error < threshold):
+        start, stop = slices.pop()
+        fits = _list_slice(frame, halves, plan.right_first, (start, stop), best, budget, deadline)
+        if fits is False and stop - start > 0.01 * eps:
+            middle = 0.5 * (start + stop)
+            slices += [(start, middle), (middle, stop)]
+        elif not fits:
+            complete = False
+    if best.error == threshold:
+        return Listing(eps if complete else 0.0, math.inf, None, plan.cost)
+    complete = complete and not slices
+    return Listing(best.error - 2.0 * budget if complete else 0.0, best.error, best.keep, plan.cost)
+
+
+@dataclass
+class _Best:
+    """The least error met so far, at first the threshold, and its units, bool [M]."""
+
+    error: float
+    keep: BoolArray
+
+
+def _list_slice(
+    frame: Frame,
+    halves: tuple[Half, Half],
+    right_first: bool,
+    slopes: tuple[float, float],
+    best: _Best,
+    budget: float,
+    deadline: Deadline,
+) -> bool | None:
+    """Evaluate all pairs that start with a slope in the slice; False when the paths of the first
+    half do not fit in memory, None when out of time."""
+    order = (0, 1) if right_first else (1, 0)
+    first, second = (halves[side] for side in order)
+    eps = best.error
+    starts = [
+        ((-eps - budget, slopes[0] - budget), (eps + budget, slopes[1] + budget)),
+        ((-eps - budget, -1.0 - slopes[1] - budget), (eps + budget, -1.0 - slopes[0] + budget)),
     ]
-    last = (bands[0][-2] + bands[0][-1]) / max(halves[0].gap[-1], 1e-300)
-    low = max(-first[0], -1.0 - first[1])
-    high = min(first[0], -1.0 + first[1])
-    return low, high, last
+    ends, kept = new_paths(first, _STORED)
+    bands, climb = eps * first.band + budget, new_climb(first, *starts[order[0]])
+    place = listed = 0
+    while place >= 0:
+        if deadline.expired:
+            return None
+        if listed == _STORED:
+            return False
+        place, more, _ = list_paths(
+            first, bands, climb, place, ends[listed:], kept[listed:], _NODES
+        )
+        listed += more
+    if listed == 0:
+        return True
+    store = new_store(ends[:listed], kept[:listed], 8.0 * eps)
+    ends, kept = new_paths(second, _BATCH)
+    bands, climb = eps * second.band + budget, new_climb(second, *starts[order[1]])
+    units = (frame.place, frame.jump, frame.odd)
+    place = 0
+    while place >= 0:
+        if deadline.expired:
+            return None
+        place, listed, _ = list_paths(second, bands, climb, place, ends, kept, _NODES)
+        joined = 0
+        while joined < listed:
+            if deadline.expired:
+                return None
+            joined, best.error, _ = join_paths(
+                second,
+                ends[:listed],
+                kept[:listed],
+                joined,
+                first,
+                store,
+                units,
+                2.0 * best.error + budget,
+                budget,
+                best.error,
+                best.keep,
+                _LOOK_UPS,
+            )
+    return True
 
 
-def _grid(eps: float, value: float, low: float, high: float, rise: float) -> FloatArray:
-    """float64 [S, 2]: centres of cells of half sizes (value, rise) that cover [-eps, eps] x
-    [low, high], with some overlap."""
-    across = max(1, math.ceil(1.001 * eps / value))
-    along = max(1, math.ceil(1.001 * (high - low) / (2.0 * rise)))
-    values = (2.0 * np.arange(across) + 1.0 - across) * value
-    slopes = 0.5 * (low + high) + (2.0 * np.arange(along) + 1.0 - along) * rise
-    pairs = np.meshgrid(values, slopes)
-    return np.stack(pairs, axis=-1).reshape(-1, 2).astype(np.float64)
+def _plan(frame: Frame, eps: float, low: float, high: float, budget: float) -> _Plan:
+    """Where the halves should meet, by estimates of how many paths each would have."""
+    cos, sin = frame.place[:, 0], frame.place[:, 1]
+    # Both halves must end between 45 and 135 degrees.
+    least, most = int(np.count_nonzero(cos >= sin)), int(np.count_nonzero(cos > -sin))
+    if least >= most:
+        return _Plan(frame.split(), True, 1, 0.0)
+    splits = np.arange(least, most + 1)
+    paths = []
+    for half, slopes in (
+        (frame.halves(most)[0], (low, high)),
+        (frame.halves(least)[1], (-1.0 - high, -1.0 - low)),
+    ):
+        start, stop = (-eps, slopes[0]), (eps, slopes[1])
+        paths.append(count_paths(half, eps * half.band + budget, start, stop, _CROWD, 0))
+    nodes = np.cumsum(paths[0])[splits] + np.cumsum(paths[1])[frame.width - splits]
+    right, left = paths[0][splits], paths[1][frame.width - splits]
+    fewer, more = np.minimum(right, left), np.maximum(right, left)
+    costs = _NODE * nodes + _LOOK_UP * more + _STORE * fewer
+    best = int(np.argmin(costs))
+    slices = math.ceil(min(2.0 * fewer[best] / _STORED + 0.5, 1000.0))
+    return _Plan(int(splits[best]), bool(right[best] <= left[best]), slices, float(costs[best]))
+
+
+def _slope_range(halves: tuple[Half, Half], eps: float) -> tuple[float, float]:
+    """Least and greatest slope just right of the target's kink of walks that stay in the bands,
+    widened by up to 2^-10 eps, over the first gaps."""
+    first = [
+        1.001 * eps * (half.band[0] + half.band[1]) / max(half.gap[0], 1e-300) for half in halves
+    ]
+    return max(-first[0], -1.0 - first[1]), min(first[0], -1.0 + first[1])

@@ -139,10 +139,10 @@ class _Hunt:
 
     def _every(self, eps: float, *, first: bool) -> bool:
         """Walk every path in the band: whether that settled it."""
-        complete, error, keep = walk_all(self.frame, eps, self.deadline, first=first)
-        if keep is not None and error < self.error:
-            self.error, self.units = error, self.frame.index[keep]
-        return complete
+        listing = walk_all(self.frame, eps, self.deadline, first=first)
+        if listing.keep is not None and listing.error < self.error:
+            self.error, self.units = listing.error, self.frame.index[listing.keep]
+        return listing.bound > 0.0
 
     def _look(self, eps: float, goal: float, effort: float) -> None:
         """Search in the band of half width eps until the goal is met or the effort is spent.
