@@ -51,11 +51,31 @@ def test_a_planted_ticket_is_never_refuted():
         assert refute_on_circle(hidden, output, target, error * (1 + 1e-9)) is False
 
 
+@pytest.mark.parametrize("width", range(3, 14))
+def test_rising_from_below_finds_the_optimum(width):
+    for seed in range(20, 26):
+        hidden, output, target = gaussian(width, seed)
+        errors = errors_of_all(hidden, output, target)
+        bound, keep, error = circle_bound(hidden, output, target, 0.0, 2.0 * errors.max())
+        best = errors.min()
+        assert error == pytest.approx(best, rel=1e-9)
+        assert best * (1 - 1e-6) < bound <= best
+        assert keep is not None
+        assert errors[(keep << np.arange(width)).sum()] == pytest.approx(best, rel=1e-9)
+
+
 @pytest.mark.parametrize("seed", [2])
 def test_the_optimum_at_width_60_is_proven(seed):
     hidden, output, target = gaussian(60, seed)
     # The ticket an independent enumeration found; its error is its own.
-    pass
+    bound, keep, _ = circle_bound(hidden, output, target, 0.0144, 0.0413046406)
+    assert bound == pytest.approx(0.0413046406, rel=3e-6)
+    assert bound <= 0.0413046406
+    assert keep is None
+    bound, keep, error = circle_bound(hidden, output, target, 0.0144, 1.0)
+    assert keep is not None
+    assert error == pytest.approx(0.0413046406, rel=1e-8)
+    assert error * (1 - 1e-6) < bound < error
 
 
 def test_the_frame_evaluates_every_subset_as_the_oracle_does():
@@ -74,5 +94,5 @@ def test_gives_up_rather_than_guess():
     assert refute_on_circle(hidden, output, target, 0.05, Deadline(0.0)) is None
     assert refute_on_circle(hidden, output * 1e9, target, 1e-6) is None
     assert refute_on_circle(hidden * 1e-200, output, target, 0.05) is None
-    hidden, output, target = gaussian(600, 8)
+    hidden, output, target = gaussian(1100, 8)
     assert refute_on_circle(hidden, output, target, 1e-3) is None

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slth.network import FloatArray
+from slth.network import BoolArray, FloatArray
 
 # What happens at a place of a walk: a unit's kink (a choice), the change of chart, the start.
 KINK, CHART, START = 0, 1, 2
@@ -78,6 +78,12 @@ class Frame:
     def mass(self) -> float:
         """sum_i |jump_i|."""
         return float(np.abs(self.jump).sum())
+
+    def widened(self, keep: BoolArray, width: int) -> BoolArray:
+        """The mask over the caller's `width` units of a mask over the frame's."""
+        whole = np.zeros(width, dtype=bool)
+        whole[self.index[keep]] = True
+        return whole
 
     def window(self, right: int, left: int) -> Frame:
         """Only so many units nearest to the target's kink on each side, within 90 degrees."""

@@ -26,8 +26,8 @@ class Climb(NamedTuple):
 
     value, slope [n + 1]: of the walk from (0, 0). odd [n + 1, 2]: sum of the odd parts.
     tried [n + 1], int64: choices tried. kept [W], uint64: the choices, unit j's is bit j.
-    corner [n + 2, _CORNERS, 2]: polygons; count, owner [n + 2], int64: their vertices, and the
-    place whose polygon a place shares. alive [n + 2], int64: paths met by units decided.
+    corner [n + 2, _CORNERS, 2]: polygons; corners, owner [n + 2], int64: their vertices, and the
+    place whose polygon a place shares.
     """
 
     value: np.ndarray
@@ -36,9 +36,8 @@ class Climb(NamedTuple):
     tried: np.ndarray
     kept: np.ndarray
     corner: np.ndarray
-    count: np.ndarray
+    corners: np.ndarray
     owner: np.ndarray
-    alive: np.ndarray
 
 
 def new_climb(half: Half, low: tuple[float, float], high: tuple[float, float]) -> Climb:
@@ -46,8 +45,8 @@ def new_climb(half: Half, low: tuple[float, float], high: tuple[float, float]) -
     places = len(half.gap) + 2
     corner = np.zeros((places, _CORNERS, 2))
     corner[0, :4] = [low, (high[0], low[1]), high, (low[0], high[1])]
-    count = np.zeros(places, np.int64)
-    count[0] = 4
+    corners = np.zeros(places, np.int64)
+    corners[0] = 4
     return Climb(
         value=np.zeros(places),
         slope=np.zeros(places),
@@ -55,9 +54,8 @@ def new_climb(half: Half, low: tuple[float, float], high: tuple[float, float]) -
         tried=np.zeros(places, np.int64),
         kept=np.zeros(_words(half), np.uint64),
         corner=corner,
-        count=count,
+        corners=corners,
         owner=np.zeros(places, np.int64),
-        alive=np.zeros(places, np.int64),
     )
 
 
@@ -134,13 +132,12 @@ def _within(half, k, value, bands, corner, count, spare, out):
 
 
 @njit(cache=True, nogil=True)
-def count_paths(half, bands, low, high, crowd, seed):
+def count_paths(half, bands, low, high, crowd, rng):
     """Estimates of how many paths are alive after 0, 1, ... units' choices: float64 [units + 1].
 
     A crowd of at most that many paths is led from place to place, and thinned at random where it
     grows. low, high: (value, slope), as for `new_climb`.
     """
-    np.random.seed(seed)
     last = len(half.gap)
     value, slope = np.zeros(2 * crowd), np.zeros(2 * crowd)
     corner, count = np.zeros((2 * crowd, _CORNERS, 2)), np.zeros(2 * crowd, np.int64)
@@ -175,7 +172,7 @@ def count_paths(half, bands, low, high, crowd, seed):
         if found > crowd:
             weight *= found / crowd
             for i in range(crowd):
-                j = i + np.random.randint(found - i)
+                j = i + int(rng.random() * (found - i))
                 spare[:] = corner2[i]
                 corner2[i] = corner2[j]
                 corner2[j] = spare
@@ -231,22 +228,20 @@ def list_paths(half, bands, climb, place, ends, kept, most):
         v = climb.value[k] + p * half.gap[k]
         owner = climb.owner[k]
         count = _within(
-            half, k + 1, v, bands, climb.corner[owner], climb.count[owner], spare,
+            half, k + 1, v, bands, climb.corner[owner], climb.corners[owner], spare,
             climb.corner[k + 1],
         )  # fmt: skip
         if count < 0:
             continue
         if count > 0:
             owner = k + 1
-            climb.count[owner] = count
-        if half.kind[k] != CHART:
-            climb.alive[half.rank[k] + 1] += 1
+            climb.corners[owner] = count
         if k + 1 == last:
             ends[found, 0] = half.finish[0, 0] * v + half.finish[0, 1] * p
             ends[found, 1] = half.finish[1, 0] * v + half.finish[1, 1] * p
             ends[found, 2], ends[found, 3] = x, y
             ends[found, 4], ends[found, 5], ends[found, 6], ends[found, 7] = _box(
-                climb.corner[owner], climb.count[owner]
+                climb.corner[owner], climb.corners[owner]
             )
             kept[found] = climb.kept
             found += 1

@@ -37,10 +37,13 @@ _STORED, _BATCH = 2**20, 2**16
 _NODES, _LOOK_UPS = 4_000_000, 2_000_000
 # Paths led to estimate how many there are.
 _CROWD = 1000
+# A listing of more cost is cut into several slices.
+_LARGE = 1e7
 # Costs of listing a path's last node, of a look-up and of storing a path.
 _NODE, _LOOK_UP, _STORE = 2.0, 25.0, 8.0
-# The factor between successive eps while no subset is met, and the least one worth a listing.
-_STEP, _LEAST_STEP = 1.08, 1.005
+# The factors between successive eps while no subset is met, the least and greatest; and how much
+# more each listing should cost than the one before.
+_LEAST_STEP, _MOST_STEP, _GROWTH = 1.005, 1.25, 3.0
 # Seconds for one unit of cost before any was measured, and the least cost to measure by.
 _PACE, _LEAST_COST = 1e-8, 1e6
 
@@ -65,14 +68,26 @@ def refute_on_circle(
         too near to tell. None: nothing decided (time, more than 512 units on a side, or weights
         whose rounding errors are not far below eps).
     """
+    return decide_on_circle(hidden, output, target, eps, deadline)[0]
+
+
+def decide_on_circle(
+    hidden: FloatArray,
+    output: FloatArray,
+    target: FloatArray,
+    eps: float,
+    deadline: Deadline | None = None,
+) -> tuple[bool | None, BoolArray | None, float]:
+    """`refute_on_circle`, and where it is False, the subset met: bool [N], and its error as
+    evaluated in floats; else (None, inf)."""
     frame = frame_of(hidden, output, target)
     if frame is None:
-        return None
-    eps = eps / frame.norm * (1.0 + 2.0**-50)
-    listing = walk_all(frame, eps, deadline or Deadline(), first=True)
+        return None, None, math.inf
+    scaled = eps / frame.norm * (1.0 + 2.0**-50)
+    listing = walk_all(frame, scaled, deadline or Deadline(), first=True)
     if listing.keep is not None:
-        return False
-    return True if listing.bound > 0.0 else None
+        return False, frame.widened(listing.keep, len(output)), listing.error * frame.norm
+    return True if listing.bound > 0.0 else None, None, math.inf
 
 
 def circle_bound(
@@ -98,23 +113,26 @@ def circle_bound(
         return lower, None, math.inf
     deadline = deadline or Deadline()
     proven, below = lower / frame.norm, (1.0 - 1e-6) * upper / frame.norm
-    best, step, pace = math.inf, _STEP, _PACE
+    best, step, pace, cost = math.inf, _MOST_STEP, _PACE, 0.0
     keep = None
     while proven < below and not deadline.expired:
-        eps = min(max(step * proven, 1e-9), below)
+        eps = min(max(step * proven, 2.0**-27 * (frame.mass + 2.0)), below)
         started = deadline.elapsed
         listing = walk_all(frame, eps, deadline, first=False, most=deadline.remaining / pace)
         if listing.keep is not None and listing.error < best:
             best = listing.error
-            keep = np.zeros(len(output), dtype=bool)
-            keep[frame.index[listing.keep]] = True
+            keep = frame.widened(listing.keep, len(output))
         if listing.bound == 0.0:
             # Out of time, too much work for the time left, or too much for memory.
-            step = math.sqrt(step)
-            if keep is not None or step < _LEAST_STEP:
+            if keep is not None or step <= _LEAST_STEP:
                 break
+            step = max(math.sqrt(step), _LEAST_STEP)
             continue
         pace = max(pace, (deadline.elapsed - started) / max(listing.cost, _LEAST_COST))
+        if listing.cost > _LEAST_COST and cost > 0.0:
+            growth = math.log(max(listing.cost / cost, 1.1)) / math.log(_GROWTH)
+            step = min(max(step ** (1.0 / growth), _LEAST_STEP), _MOST_STEP)
+        cost = listing.cost
         if listing.bound > proven:
             proven = listing.bound
             lower = proven * frame.norm * (1.0 - 2.0**-50)
@@ -267,19 +285,20 @@ def _plan(frame: Frame, eps: float, low: float, high: float, budget: float) -> _
     if least >= most:
         return _Plan(frame.split(), True, 1, 0.0)
     splits = np.arange(least, most + 1)
-    paths = []
+    paths, rng = [], np.random.default_rng(0)
     for half, slopes in (
         (frame.halves(most)[0], (low, high)),
         (frame.halves(least)[1], (-1.0 - high, -1.0 - low)),
     ):
         start, stop = (-eps, slopes[0]), (eps, slopes[1])
-        paths.append(count_paths(half, eps * half.band + budget, start, stop, _CROWD, 0))
+        paths.append(count_paths(half, eps * half.band + budget, start, stop, _CROWD, rng))
     nodes = np.cumsum(paths[0])[splits] + np.cumsum(paths[1])[frame.width - splits]
     right, left = paths[0][splits], paths[1][frame.width - splits]
     fewer, more = np.minimum(right, left), np.maximum(right, left)
     costs = _NODE * nodes + _LOOK_UP * more + _STORE * fewer
     best = int(np.argmin(costs))
-    slices = math.ceil(min(2.0 * fewer[best] / _STORED + 0.5, 1000.0))
+    # Later slices profit from the tickets of earlier ones.
+    slices = math.ceil(min(2.0 * fewer[best] / _STORED, 1000.0)) + 3 * (costs[best] > _LARGE)
     return _Plan(int(splits[best]), bool(right[best] <= left[best]), slices, float(costs[best]))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from slth.network import FloatArray
 from slth.neurons.branch import BELOW
-from slth.neurons.circle_refute import circle_bound, refute_on_circle
+from slth.neurons.circle_refute import circle_bound, decide_on_circle
 from slth.neurons.circle_search import search_circle
 from slth.neurons.cluster import search_clusters
 from slth.neurons.local import Candidate, anneal
@@ -25,9 +25,9 @@ from slth.neurons.witness import witness_bound
 # beside the next. The last is climbed again when certifying its best ticket more sharply has
 # raised that ticket's own lower bound.
 _RUNGS = ((0.6, 0.4), (0.85, 0.5), *((1.0, 1.0),) * 8)
-# Widths: walks round the circle decide up to here; annealing all units is hopeless beyond; every
-# unit's screening costs time linear in the width.
-_WALKABLE, _CROWDED, _SCREENABLE = 80, 120, 6000
+# Widths: up to here listing all walks round the circle may give bounds; annealing all units is
+# hopeless beyond; every unit's screening costs time linear in the width.
+_LISTABLE, _CROWDED, _SCREENABLE = 600, 120, 6000
 # Past a proven decision threshold, so that rounding to the radius leaves it proven.
 _BEYOND = 1.0 + 1e-9
 
@@ -50,6 +50,8 @@ def _stages(race: Race, rng: np.random.Generator) -> None:
         return
     if not race.finished:
         _prove_cheaply(race, rng)
+    if _listable(race) and race.unit_eps is None and not race.finished:
+        _bound_on_circle(race, int(rng.integers(2**31)))
     if race.finished:
         return
     if problem.width > WIDEST:
@@ -97,16 +99,40 @@ def _search_circle(race: Race, seed: int, share: float) -> None:
     race.offer(Candidate(keep, error), "circle walks")
 
 
-def _prove_on_circle(race: Race) -> None:
-    """Walk every path round the circle: decides most widths up to about 60."""
+def _listable(race: Race) -> bool:
+    """Whether listing all walks round the circle may serve; it leaves no proof to record."""
+    problem = race.problem
+    narrow = problem.linear and problem.width <= _LISTABLE
+    return narrow and not race.recording and _circular(problem)
+
+
+def _bound_on_circle(race: Race, seed: int) -> None:
+    """List all walks round the circle: finds and proves the optimum of most widths to 100."""
     net, w = race.problem.net, race.problem.target.hidden[0]
-    deadline = race.deadline.within(0.4 * race.deadline.remaining)
-    eps = race.unit_eps
-    if eps is None:
-        bound = circle_bound(net.hidden, net.output, w, race.bound, race.upper, deadline)
-        race.prove(bound, "circle walks")
-    elif refute_on_circle(net.hidden, net.output, w, eps * _BEYOND, deadline):
+    bound, keep, error = circle_bound(
+        net.hidden,
+        net.output,
+        w,
+        race.bound,
+        race.upper,
+        race.deadline.within(0.5 * race.deadline.remaining),
+    )
+    if keep is not None:
+        race.offer(Candidate(keep, error), "circle walks")
+    race.prove(bound, "circle walks")
+    if not race.finished:
+        _search_circle(race, seed, 0.9)
+
+
+def _decide_on_circle(race: Race, eps: float) -> None:
+    """The same for one eps."""
+    net, w = race.problem.net, race.problem.target.hidden[0]
+    deadline = race.deadline.within(0.5 * race.deadline.remaining)
+    refuted, keep, error = decide_on_circle(net.hidden, net.output, w, eps * _BEYOND, deadline)
+    if refuted:
         race.prove(eps * _BEYOND, "circle walks")
+    if keep is not None:
+        race.offer(Candidate(keep, error), "circle walks")
 
 
 def _goal(race: Race) -> float:
@@ -158,12 +184,10 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
         cluster = search_clusters(problem, rng, share, goal=_goal(race), largest=_CROWDED)
         race.offer(cluster, "aligned cluster")
     if _circular(problem) and not race.finished:
-        # Wider than this neither the walks nor the tree close: search in the time they would take.
-        walkable = problem.linear and problem.width <= _WALKABLE
-        wide = problem.linear and not walkable
-        _search_circle(race, int(rng.integers(2**31)), 0.5 if wide else 0.05)
-        if walkable and not race.recording and not race.finished:
-            _prove_on_circle(race)
+        # Where tickets abound, so do the walks, and a search is quicker than listing them.
+        _search_circle(race, int(rng.integers(2**31)), 0.2 if problem.linear else 0.05)
+        if _listable(race) and race.unit_eps is not None and not race.finished:
+            _decide_on_circle(race, race.unit_eps)
     if problem.width > _CROWDED or race.unit_eps is not None:
         if not race.finished:
             _prove_wide(race, rng, points)
