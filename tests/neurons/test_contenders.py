@@ -6,8 +6,10 @@ import pytest
 import slth
 from slth import InvalidInput, Status
 from slth.cli import run
+from slth.limits import Deadline
 from slth.neurons.contenders import CONTENDERS, REFITS, contend
-from slth.neurons.contenders.sample import sample_points
+from slth.neurons.greedy import search_greedily
+from slth.neurons.judging import sample_points
 from slth.neurons.problem import Problem
 from tests.neurons.brute import instance, least_error
 
@@ -153,3 +155,14 @@ def test_command_line(capsys):
     assert '"searcher": "magnitude"' in capsys.readouterr().out
     assert run([*arguments, "nothing"]) == 2
     assert "unknown strategy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("readout", ["linear", "relu"])
+def test_greedy_search_of_a_wide_network_beats_its_best_unit(readout):
+    net = slth.random_network(5, 300, 2, readout)
+    target = slth.neuron(np.eye(5)[0])
+    problem = Problem(net, target)
+    found = search_greedily(problem, np.random.default_rng(0), Deadline(60))
+    error = certified(net, target, np.flatnonzero(found.keep))
+    assert error == pytest.approx(found.error, rel=0.02)
+    assert error < 0.8 * contend(net, target, "single").error.upper

@@ -11,6 +11,7 @@ from slth.neurons.branch import BELOW
 from slth.neurons.circle_refute import circle_bound, decide_on_circle
 from slth.neurons.circle_search import search_circle
 from slth.neurons.cluster import search_clusters
+from slth.neurons.greedy import search_greedily
 from slth.neurons.local import Candidate, anneal
 from slth.neurons.problem import Problem
 from slth.neurons.race import Race
@@ -147,10 +148,16 @@ def _search_wide(race: Race, rng: np.random.Generator) -> None:
         if race.finished:
             return
     if not (problem.linear and _circular(problem)):
+        _search_greedily(race, rng)
         share = race.deadline.within(0.4 * race.deadline.remaining)
         race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
     if problem.width <= _SCREENABLE and not race.finished:
         _prove_wide(race, rng, np.zeros((0, problem.d)))
+
+
+def _search_greedily(race: Race, rng: np.random.Generator) -> None:
+    share = race.deadline.within(0.3 * race.deadline.remaining)
+    race.offer(search_greedily(race.problem, rng, share, goal=_goal(race)), "greedy")
 
 
 def _prove_wide(race: Race, rng: np.random.Generator, points: FloatArray) -> None:
@@ -179,6 +186,8 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
     runs = 8 if problem.width > 10 else 4
     found, points = anneal(problem, rng, share, moves=moves, runs=runs, goal=_goal(race))
     race.offer(found, "annealing")
+    if problem.width > _WALKABLE and not race.finished:
+        _search_greedily(race, rng)
     if problem.width > _CROWDED and not race.finished:
         share = deadline.within(0.1 * deadline.remaining)
         cluster = search_clusters(problem, rng, share, goal=_goal(race), largest=_CROWDED)

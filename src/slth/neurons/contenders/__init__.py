@@ -15,13 +15,13 @@ from slth.certify.enclose import require_networks
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
 from slth.network import ReLUNetwork
-from slth.neurons.contenders.greedy import greedy_backward, greedy_forward
 from slth.neurons.contenders.lp_rounding import round_relaxation
 from slth.neurons.contenders.magnitude import keep_largest
 from slth.neurons.contenders.popup import pop_up
 from slth.neurons.contenders.refit import REFITS, Refit, refit_least_squares, refit_minimax
 from slth.neurons.contenders.relevance import trim_irrelevant
 from slth.neurons.contenders.single import keep_one
+from slth.neurons.greedy import greedy_backward, greedy_forward
 from slth.neurons.local import Candidate
 from slth.neurons.problem import Problem
 from slth.neurons.race import Race

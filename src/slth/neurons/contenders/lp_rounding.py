@@ -7,7 +7,7 @@ import numpy as np
 from slth.limits import Deadline
 from slth.network import ReLUNetwork
 from slth.neurons.cluster import aligned_units, restricted, widened
-from slth.neurons.contenders.sample import best_prefix, sample_points, worst_error
+from slth.neurons.judging import best_prefix, sample_points, worst_error
 from slth.neurons.local import Candidate
 from slth.neurons.problem import Problem
 from slth.neurons.relaxation import WIDEST, relax

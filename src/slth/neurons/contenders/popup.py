@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from slth.limits import Deadline
-from slth.neurons.contenders.sample import sample_points, worst_error
+from slth.neurons.judging import sample_points, worst_error
 from slth.neurons.local import Candidate
 from slth.neurons.problem import Problem
 

@@ -16,7 +16,7 @@ from slth.certify.enclose import enclose, require_networks
 from slth.errors import require_time_limit
 from slth.limits import Deadline
 from slth.network import FloatArray, ReLUNetwork
-from slth.neurons.contenders.sample import sample_points
+from slth.neurons.judging import sample_points
 from slth.neurons.problem import Problem
 from slth.neurons.sphere import peaks
 from slth.solution import Enclosure

@@ -1,4 +1,5 @@
-"""The sample of the sphere on which contenders judge masks, and nested families of masks."""
+"""The sample of the sphere on which greedy searchers and contenders judge masks, and nested
+families of masks."""
 
 from __future__ import annotations
 

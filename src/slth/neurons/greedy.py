@@ -7,19 +7,40 @@ from numba import njit
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.neurons.contenders.sample import sample_points, worst_error
-from slth.neurons.local import Candidate
+from slth.neurons.cluster import aligned_units, restricted, widened
+from slth.neurons.judging import sample_points, worst_error
+from slth.neurons.local import Candidate, anneal
 from slth.neurons.problem import Problem
+
+# Additions in a row without a gain after which more are not tried.
+_PATIENCE = 20
+# Units that take part in a wide network's search, and that annealing then moves among.
+_WIDEST, _MOVED = 20_000, 150
 
 
 def greedy_forward(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:
-    """From the empty mask, add the unit that leaves the least error; the best mask on the way."""
+    """From the empty mask, add the unit that leaves the least error, until 20 in a row did not
+    help; the best mask on the way."""
     return _greedy(problem, np.zeros(problem.width, np.bool_), rng, deadline)
 
 
 def greedy_backward(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:
     """From all units, drop the unit that leaves the least error; the best mask on the way."""
     return _greedy(problem, np.ones(problem.width, np.bool_), rng, deadline)
+
+
+def search_greedily(
+    problem: Problem, rng: np.random.Generator, deadline: Deadline, *, goal: float = 0.0
+) -> Candidate:
+    """Greedy choice among the units best aligned with the target, then annealing among those it
+    took and the best aligned ones: the better searcher for wide networks in d >= 3."""
+    units = aligned_units(problem, min(problem.width, _WIDEST))
+    part = restricted(problem, units)
+    first = greedy_forward(part, rng, deadline.within(0.5 * deadline.remaining))
+    moved = np.union1d(np.flatnonzero(first.keep), aligned_units(part, min(part.width, _MOVED)))
+    start = first.keep[moved]
+    found, _ = anneal(restricted(part, moved), rng, deadline, start=start, goal=goal)
+    return Candidate(widened(problem, units[moved], found.keep), found.error)
 
 
 def _greedy(
@@ -33,15 +54,17 @@ def _greedy(
     sums = keep.astype(np.float64) @ phi
     movable = np.ones(problem.width, np.bool_)
     best = Candidate(keep.copy(), worst_error(problem, sums, f))
+    forward, idle = sign > 0.0, 0
     for _ in range(problem.width):
-        if deadline.expired:
+        if deadline.expired or (forward and idle == _PATIENCE):
             break
         unit, error = _least_flip(phi, f, sums, movable, sign, problem.linear)
         movable[unit] = False
         keep[unit] = not keep[unit]
         sums = sums + sign * phi[unit]
+        idle += 1
         if error < best.error:
-            best = Candidate(keep.copy(), error)
+            best, idle = Candidate(keep.copy(), error), 0
     return best
 
 
