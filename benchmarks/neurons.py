@@ -35,7 +35,7 @@ def optima(seconds: float) -> None:
             net, target = instance(60, d, seed)
             spent, answer = ours(net, target, seconds)
             decided, refuted = ours(net, target, seconds, eps=0.95 * answer.error.upper)
-            lower, upper, reference = solve_lazily(highs, net, target, seconds)
+            lower, upper, reference, _ = solve_lazily(highs, net, target, seconds)
             done = closed(lower, upper)
             rows.append(
                 (

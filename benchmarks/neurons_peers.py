@@ -2,9 +2,9 @@
 
 `python -m benchmarks.neurons_peers [SECONDS WIDTH [D ...]]` (limit of each run, default 60; width
 60; d = 3, 5, 8; seeds 1 to 3). Needs highspy, pyscipopt and ortools (in
-the interpreter that PEER_PYTHON names, if not in this one). A reference cell is its time
+the interpreter that PEER_PYTHON names, if not in this one). A reference cell is its CPU time
 where it closes, else its sandwich at the limit (`mixed_integer.py` says what those numbers are
-worth); "x" is its wall time over ours.
+worth); "x" is its CPU time over ours.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def main(seconds: float = 60.0, width: int = 60, dimensions: tuple[int, ...] = (
             row: list[object] = [d, seed, answer.status.value, answer.bound, answer.error.upper]
             row += [spent, cpu]
             for name in SOLVERS:
-                lower, upper, wall = solve_apart(name, width, d, seed, seconds)
+                lower, upper, _, used = solve_apart(name, width, d, seed, seconds)
                 done = closed(lower, upper)
-                row.append(f"{wall:.1f} s" if done else f"[{lower:.3f}, {upper:.3f}]")
-                row.append(f"{'' if done else '> '}{wall / spent:.1f}x")
+                row.append(f"{used:.1f} s" if done else f"[{lower:.3f}, {upper:.3f}]")
+                row.append(f"{'' if done else '> '}{used / cpu:.1f}x")
             rows.append(row)
             print(*row, file=sys.stderr, flush=True)
     headings = ["d", "seed", "status", "bound", "error", "seconds", "CPU s"]

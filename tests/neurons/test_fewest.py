@@ -1,5 +1,6 @@
 """The fewest units within eps, against every subset, by hand, and where nothing fits."""
 
+import _thread
 import json
 import math
 from dataclasses import replace
@@ -141,6 +142,21 @@ def test_widths_beyond_the_relaxation_and_of_no_units():
     assert prune_neurons(none, target, eps=0.9, fewest=True).status is Status.REFUTED
     empty = prune_neurons(none, target, eps=1.1, fewest=True)
     assert (empty.status, empty.least_units) == (Status.OPTIMAL, 0)
+
+
+def test_interrupt_returns_the_best_so_far():
+    net = slth.random_network(5, 200, 0)
+    told = []
+
+    def interrupt_once(progress):
+        if not told and progress.lower >= 1.0:
+            told.append(progress)
+            _thread.interrupt_main()
+
+    answer = prune_neurons(net, net, eps=0.5, fewest=True, time_limit=None, report=interrupt_once)
+    assert answer.stats["interrupted"] is True
+    assert answer.status is Status.FEASIBLE
+    assert answer.error.upper <= 0.5
 
 
 def test_progress_counts_units():

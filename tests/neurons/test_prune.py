@@ -1,7 +1,6 @@
 """prune_neurons against every mask of small networks, planted tickets, bad input and limits."""
 
 import _thread
-import threading
 import time
 
 import numpy as np
@@ -151,9 +150,14 @@ def test_time_limit_is_kept_and_progress_told():
 
 def test_interrupt_returns_the_best_so_far():
     net, target = instance(100, 3, 0)
-    timer = threading.Timer(1.0, _thread.interrupt_main)
-    timer.start()
-    answer = prune_neurons(net, target, time_limit=60.0)
+    told = []
+
+    def interrupt_once(progress):
+        if not told and progress.lower > 0.0 and progress.upper < 1.0:
+            told.append(progress)
+            _thread.interrupt_main()
+
+    answer = prune_neurons(net, target, time_limit=None, report=interrupt_once)
     assert answer.stats["interrupted"] is True
     assert 0.0 < answer.bound <= answer.error.upper < 1.0
 
@@ -179,3 +183,15 @@ def test_bad_input_is_named(bad):
     net, target = instance(3, 2, 0)
     with pytest.raises(InvalidInput):
         prune_neurons(**{"net": net, "target": target, **bad})
+
+
+@pytest.mark.parametrize("readout", ["linear", "relu"])
+@pytest.mark.parametrize(("d", "width"), [(2, 300), (3, 1000)])
+def test_a_target_cut_into_parts_is_found_among_many(d, width, readout):
+    rng = np.random.default_rng(width)
+    target = slth.neuron(rng.standard_normal(d), normalize=True)
+    shares = np.array([0.5, 0.3, 0.2])
+    hidden = np.concatenate([rng.standard_normal((width, d)), np.repeat(target.hidden, 3, axis=0)])
+    net = slth.ReLUNetwork(hidden, np.concatenate([rng.standard_normal(width), shares]), readout)
+    answer = prune_neurons(net, target, eps=1e-9)
+    assert answer.status is Status.REACHED

@@ -13,11 +13,12 @@ import numpy as np
 
 from slth.limits import Deadline
 from slth.network import BoolArray, ReLUNetwork
-from slth.neurons.local import Candidate, anneal
-from slth.neurons.problem import Problem
+from slth.neurons.local import Candidate, anneal, measure
+from slth.neurons.problem import Problem, random_sphere
 
 _SIZES = (24, 60, 150, 400, 1000)
 _RUNS = 4
+_FEW, _FEW_POINTS = 12, 300
 # Passes over all sizes without a gain of 2 % before the search ends.
 _IDLE_PASSES = 3
 
@@ -35,6 +36,21 @@ def aligned_units(problem: Problem, count: int) -> np.ndarray:
     if count >= problem.width:
         return np.arange(problem.width)
     return np.sort(np.argpartition(-cosine, count - 1)[:count])
+
+
+def best_of_few(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:
+    """The best of all masks of the 12 units nearest to +-w: finds a target that was cut into parts
+    and hidden among other units."""
+    units = aligned_units(problem, min(problem.width, _FEW))
+    part = restricted(problem, units)
+    points = random_sphere(rng, _FEW_POINTS, problem.d)
+    masks = (np.arange(2**units.size)[:, None] >> np.arange(units.size)) & 1
+    values = masks @ part.features(points).T
+    if not problem.linear:
+        np.maximum(values, 0.0, out=values)
+    errors = np.abs(values - problem.target_values(points)).max(axis=1)
+    keep = masks[errors.argmin()].astype(np.bool_)
+    return measure(problem, widened(problem, units, keep), rng, deadline)
 
 
 def search_clusters(

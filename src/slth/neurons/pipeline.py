@@ -10,7 +10,7 @@ from slth.network import FloatArray
 from slth.neurons.branch import BELOW
 from slth.neurons.circle_refute import circle_bound, decide_on_circle
 from slth.neurons.circle_search import search_circle
-from slth.neurons.cluster import search_clusters
+from slth.neurons.cluster import best_of_few, search_clusters
 from slth.neurons.greedy import search_greedily
 from slth.neurons.local import Candidate, anneal
 from slth.neurons.problem import Problem
@@ -49,6 +49,7 @@ def _stages(race: Race, rng: np.random.Generator) -> None:
         # The only mask's own error bounds every mask.
         prove_empty(race, "no units")
         return
+    race.offer(best_of_few(problem, rng, race.deadline), "nearest units")
     if not race.finished:
         _prove_cheaply(race, rng)
     if _listable(race) and race.unit_eps is None and not race.finished:
