@@ -28,6 +28,8 @@ from slth.neurons.witness import witness_bound
 _RUNGS = ((0.6, 0.4), (0.85, 0.5), *((1.0, 1.0),) * 8)
 # Widths: up to here listing all walks round the circle may give bounds; annealing all units is
 # hopeless beyond; every unit's screening costs time linear in the width.
+# Beyond this width annealing from the empty mask alone is weak.
+_ROOMY = 80
 _LISTABLE, _CROWDED, _SCREENABLE = 600, 120, 6000
 # Past a proven decision threshold, so that rounding to the radius leaves it proven.
 _BEYOND = 1.0 + 1e-9
@@ -187,7 +189,7 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
     runs = 8 if problem.width > 10 else 4
     found, points = anneal(problem, rng, share, moves=moves, runs=runs, goal=_goal(race))
     race.offer(found, "annealing")
-    if problem.width > _WALKABLE and not race.finished:
+    if problem.width > _ROOMY and not race.finished:
         _search_greedily(race, rng)
     if problem.width > _CROWDED and not race.finished:
         share = deadline.within(0.1 * deadline.remaining)
