@@ -5,9 +5,10 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 """
 
 from slth import theory
-from slth.certify import Cuboid, Orthant, ShiftedBall, certify
+from slth.certify import certify
 from slth.check import Verdict, check
-from slth.embed import Ball, Box, Embedding, embed, load
+from slth.domain import Ball, Box, Orthant
+from slth.embed import Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.layers import Conv, DeepNetwork, Dense, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
@@ -23,7 +24,6 @@ __all__ = [
     "Ball",
     "Box",
     "Conv",
-    "Cuboid",
     "DeepNetwork",
     "Dense",
     "Embedding",
@@ -34,7 +34,6 @@ __all__ = [
     "Orthant",
     "ReLUNetwork",
     "Residual",
-    "ShiftedBall",
     "SlthError",
     "Solution",
     "Status",

@@ -82,7 +82,8 @@ class Enclosure:
         """The enclosure over the ball of that radius, from the one over the unit ball.
 
         Positive homogeneity: the supremum scales with the radius. Rounded outward. The witness
-        is scaled inward by a few ulps so that it stays in the ball.
+        is scaled inward by a few ulps so that it stays in the ball; there the networks may differ
+        by a few ulps of their own values less than `lower`.
         """
         if radius == 1.0:
             return self

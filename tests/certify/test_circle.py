@@ -168,3 +168,23 @@ def test_a_difference_without_a_positive_value_has_no_witness():
     target = slth.random_network(3, 3, 9, "relu")
     enclosure = certify(net.pruned(mask), target)
     assert 0.0 <= enclosure.lower <= enclosure.upper
+
+
+@pytest.mark.parametrize("radius", [0.3, 1.7, 1e-5, 1e9])
+def test_a_scaled_witness_attains_the_lower_bound_of_networks_that_cancel(radius):
+    for seed in range(40):
+        net = slth.random_network(2, 20, seed)
+        nudged = net.hidden * (1.0 + 1e-12 * np.random.default_rng(seed).standard_normal((20, 1)))
+        target = slth.ReLUNetwork(nudged, net.output)
+        found = slth.certify(net, target, radius)
+        at = [Fraction(float(t)) for t in found.witness]
+        assert sum(t * t for t in at) <= Fraction(radius) ** 2
+        assert abs(exactly(net, at) - exactly(target, at)) >= Fraction(found.lower) > 0
+
+
+def exactly(net, x):
+    total = Fraction(0)
+    for row, weight in zip(net.hidden.tolist(), net.output.tolist(), strict=True):
+        inner = sum(Fraction(w) * t for w, t in zip(row, x, strict=True))
+        total += Fraction(weight) * max(inner, Fraction(0))
+    return total

@@ -75,7 +75,7 @@ def test_the_oracle_on_a_hand_computed_case():
     net = slth.ReLUNetwork([[1.0], [-1.0]], [1.0, -1.0], bias=[-1.0, -1.0])
     target = slth.ReLUNetwork(np.zeros((0, 1)), [], output_bias=0.5)
     assert exact_supremum_on_box(net, target, [-2.0], [3.0]) == Fraction(3, 2)
-    enclosure = slth.certify(net, target, domain=slth.Cuboid([-2.0], [3.0]))
+    enclosure = slth.certify(net, target, domain=slth.Box([-2.0], [3.0]))
     assert enclosure.lower <= 1.5 <= enclosure.upper
     assert enclosure.status == "closed"
 
@@ -88,7 +88,7 @@ def test_boxes_against_exact_vertices(d, seed):
     low = generator.uniform(-3, 1, d)
     high = low + generator.uniform(0, 3, d) * (seed % 4 != 3)
     exact = exact_supremum_on_box(net, target, low, high)
-    enclosure = slth.certify(net, target, domain=slth.Cuboid(low, high))
+    enclosure = slth.certify(net, target, domain=slth.Box(low, high))
     assert Fraction(enclosure.lower) <= exact <= Fraction(enclosure.upper)
     assert enclosure.status == "closed"
     x = enclosure.witness
@@ -97,15 +97,15 @@ def test_boxes_against_exact_vertices(d, seed):
 
 def sampled(generator, domain, d, count):
     """Points of the domain, a third of them on its boundary."""
-    if isinstance(domain, slth.Cuboid):
+    if isinstance(domain, slth.Box):
         y = generator.uniform(-0.1, 1.1, (count, d)).clip(0.0, 1.0)
-        return domain.low + y * (domain.high - domain.low)
+        return np.array(domain.low) + y * np.subtract(domain.high, domain.low)
     y = generator.standard_normal((count, d))
     y /= np.linalg.norm(y, axis=1)[:, None]
     y *= np.minimum(1.0, 1.5 * generator.random((count, 1)) ** (1 / d))
     if isinstance(domain, slth.Orthant):
         return domain.radius * np.maximum(y, 0.0)
-    return domain.center + domain.radius * y
+    return np.array(domain.center) + domain.radius * y
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 6])
@@ -116,8 +116,8 @@ def test_above_dense_samples_and_closed(d, readout):
     net, target = biased(generator, width, d, readout), biased(generator, 3, d)
     center = generator.standard_normal(d)
     for domain in (
-        slth.Cuboid(center - 0.5, center + generator.uniform(0.1, 1.0, d)),
-        slth.ShiftedBall(center, 0.8),
+        slth.Box(center - 0.5, center + generator.uniform(0.1, 1.0, d)),
+        slth.Ball(0.8, center),
         slth.Orthant(1.3),
     )[: 3 if d < 6 else 2]:
         enclosure = slth.certify(net, target, domain=domain, rtol=1e-3, time_limit=None)
@@ -137,7 +137,7 @@ def test_without_biases_the_ways_agree(readout):
     """The ball around 0 by the central engine, and by slices with a bias that changes nothing."""
     net, target = slth.random_network(3, 10, 0, readout), slth.neuron([0.6, 0.0, 0.8])
     plain = slth.certify(net, target, radius=2.0)
-    same = slth.certify(net, target, domain=slth.ShiftedBall([0.0] * 3, 2.0))
+    same = slth.certify(net, target, domain=slth.Ball(2.0, [0.0] * 3))
     assert (same.lower, same.upper) == (plain.lower, plain.upper)
     # A unit that is off on the whole ball.
     idle = slth.ReLUNetwork(
@@ -171,7 +171,7 @@ def test_equal_networks_written_differently_differ_by_rounding():
         bias=(bias * factors[:, 0])[order],
         output_bias=net.output_bias,
     )
-    enclosure = slth.certify(net, copy, domain=slth.Cuboid([-1.0] * 4, [1.0] * 4))
+    enclosure = slth.certify(net, copy, domain=slth.Box([-1.0] * 4, [1.0] * 4))
     assert enclosure.upper < 1e-9
     assert enclosure.status == "closed"
 
@@ -179,7 +179,7 @@ def test_equal_networks_written_differently_differ_by_rounding():
 def test_early_decisions():
     generator = np.random.default_rng(4)
     net, target = biased(generator, 20, 3), biased(generator, 2, 3)
-    domain = slth.Cuboid([-1.0] * 3, [1.0] * 3)
+    domain = slth.Box([-1.0] * 3, [1.0] * 3)
     error = slth.certify(net, target, domain=domain)
     for eps in (0.5 * error.lower, 2.0 * error.upper):
         decided = slth.certify(net, target, domain=domain, eps=eps)
@@ -192,8 +192,8 @@ def test_many_inputs_get_a_bound():
     generator = np.random.default_rng(5)
     net, target = biased(generator, 20, 30), biased(generator, 2, 30)
     for domain in (
-        slth.Cuboid([-1.0] * 30, [1.0] * 30),
-        slth.ShiftedBall([0.5] * 30, 1.0),
+        slth.Box([-1.0] * 30, [1.0] * 30),
+        slth.Ball(1.0, [0.5] * 30),
         slth.Orthant(),
     ):
         enclosure = slth.certify(net, target, domain=domain, time_limit=1.0)
@@ -204,7 +204,7 @@ def test_many_inputs_get_a_bound():
 def test_points_of_every_chart_lie_in_the_domain():
     generator = np.random.default_rng(6)
     for center, radius in ((0.0, 1.0), (1e8, 1e-7), (1.0, 1e-30), (1e-300, 3.0)):
-        ball = slth.ShiftedBall([center, -center, center], radius)
+        ball = slth.Ball(radius, [center, -center, center])
         for _ in range(20):
             x = Chart.of(ball, 3).image(generator.standard_normal(3))
             offsets = [
@@ -217,11 +217,11 @@ def test_points_of_every_chart_lie_in_the_domain():
     "call",
     [
         lambda g, f: slth.certify(g, f, radius=2.0, domain=slth.Orthant()),
-        lambda g, f: slth.certify(g, f, domain=slth.Cuboid([0.0], [1.0])),
+        lambda g, f: slth.certify(g, f, domain=slth.Box([0.0], [1.0])),
         lambda g, f: slth.certify(g, f, domain="box"),
-        lambda g, f: slth.Cuboid([0.0, 1.0], [1.0, 0.0]),
-        lambda g, f: slth.Cuboid([0.0, np.nan], [1.0, 1.0]),
-        lambda g, f: slth.ShiftedBall([0.0, 0.0], 0.0),
+        lambda g, f: slth.Box([0.0, 1.0], [1.0, 0.0]),
+        lambda g, f: slth.Box([0.0, np.nan], [1.0, 1.0]),
+        lambda g, f: slth.Ball(0.0, [0.0, 0.0]),
         lambda g, f: slth.Orthant(np.inf),
         lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], bias=[1.0, 2.0]),
         lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], bias=[np.nan]),

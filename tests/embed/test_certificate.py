@@ -5,6 +5,7 @@ import pytest
 
 import slth
 from slth.embed.certificate import LayerErrors, certified_error
+from slth.embed.domain import signed
 from slth.embed.shape import target_of
 from slth.layers import Conv, DeepNetwork, Dense, Residual, mlp
 
@@ -16,7 +17,7 @@ def bound(target, other, domain):
     ours, theirs = target_of(target), target_of(other)
     for k, shape in enumerate(ours.shapes):
         error = theirs.kernels[k] - ours.kernels[k]
-        if k == 0 and domain.signed:
+        if k == 0 and signed(domain):
             error = np.concatenate([error, -error], axis=1)
         layers.append(
             LayerErrors(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import slth
+from slth.embed.domain import signed
 from slth.layers import Conv, DeepNetwork, Dense, Residual, mlp
 
 rng = np.random.default_rng(0)
@@ -99,7 +100,7 @@ def test_effective_weights_are_exact_sums_of_the_kept_ones(name):
     x = [Fraction(float(v)) for v in points(target, domain, 1)[0].ravel()]
     pruned = exact(found.pruned, x)
     sides = [max(v, Fraction(0)) for v in x]
-    if domain.signed:
+    if signed(domain):
         sides += [max(-v, Fraction(0)) for v in x]
     assert pruned == exact(found.effective, sides)
     errors = [abs(a - b) for a, b in zip(pruned, exact(target, x), strict=True)]
@@ -206,7 +207,11 @@ BAD = {
     "eps < 0": lambda: slth.embed(PLAIN, -1.0),
     "eps NaN": lambda: slth.embed(PLAIN, float("nan")),
     "radius 0": lambda: slth.Ball(0.0),
-    "empty box": lambda: slth.Box(1.0, 1.0),
+    "empty box": lambda: slth.Box(1.0, 0.0),
+    "flat box": lambda: slth.embed(PLAIN, 0.1, domain=slth.Box(1.0, 1.0)),
+    "uneven box": lambda: slth.embed(PLAIN, 0.1, domain=slth.Box([0.0] * 3, [1.0] * 3)),
+    "ball off the origin": lambda: slth.embed(PLAIN, 0.1, domain=slth.Ball(1.0, [0.0] * 3)),
+    "orthant": lambda: slth.embed(PLAIN, 0.1, domain=slth.Orthant()),
     "infinite box": lambda: slth.Box(0.0, float("inf")),
     "seed < 0": lambda: slth.embed(PLAIN, 0.1, seed=-1),
     "seed of 64 bits": lambda: slth.embed(PLAIN, 0.1, seed=1 << 63),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from slth.certify.domain import Chart, Cuboid, Domain, Orthant, ShiftedBall
+from slth.certify.domain import Chart
 from slth.certify.enclose import enclose, require_eps, require_networks, require_rtol
 from slth.certify.enclose_domain import enclose_on
 from slth.certify.place import AROUND_ZERO, Place
 from slth.certify.search import CONES_UP_TO, compile_engine
+from slth.domain import Ball, Domain
 from slth.errors import InvalidInput, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import ReLUNetwork
 from slth.solution import Enclosure
 
-__all__ = ["Cuboid", "Orthant", "ShiftedBall", "certify"]
+__all__ = ["certify"]
 
 
 def certify(
@@ -42,8 +43,8 @@ def certify(
         time_limit: seconds; None means no limit. What a process compiles at its first call does
             not count. Ctrl-C ends the search like a passed limit: what
             is proven by then is returned.
-        domain: ShiftedBall(center, radius), Cuboid(low, high) or Orthant(radius), in place of the
-            ball of `radius` around 0.
+        domain: Ball(radius, center), Box(low, high) or Orthant(radius), in place of the ball of
+            `radius` around 0.
         eps: stop as soon as `error <= eps` or `error > eps` is proven.
         seed: of the random starts of the search for local maxima.
         report: called with the bounds reached so far.
@@ -62,13 +63,13 @@ def certify(
             "both a radius and a domain",
             got=f"radius = {radius}, domain = {domain}",
             expected="one of them",
-            fix="Pass domain=slth.ShiftedBall(center, radius).",
+            fix="Pass domain=slth.Ball(radius, center).",
         )
     chart = None if domain is None else Chart.of(domain, net.d)
     if chart is not None and chart.shape == "ball" and not chart.center.any():
         radius, chart = float(chart.scale[0]), None
     if chart is None and (net.biased or target.biased):
-        chart = Chart.of(ShiftedBall([0.0] * net.d, radius), net.d)  # type: ignore[arg-type]
+        chart = Chart.of(Ball(radius), net.d)
     limit = require_time_limit(time_limit)
     started = Deadline()
     with stopped_by_interrupt(started):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,12 +64,30 @@ def enclose(
         )
     noise = _noise(net, target)
     closed = upper - lower <= rtol * upper or upper <= noise
-    enclosure = Enclosure(lower, upper, witness, Status.OPEN, method).scaled(radius)
+    enclosure = Enclosure(lower, upper, witness, Status.OPEN, method)
+    enclosure = at_radius(net, target, enclosure, radius)
     if eps is not None:
         closed = closed or enclosure.upper <= eps or enclosure.lower > eps
     if not closed:
         return enclosure
     return Enclosure(enclosure.lower, enclosure.upper, enclosure.witness, Status.CLOSED, method)
+
+
+def at_radius(
+    net: ReLUNetwork, target: ReLUNetwork, enclosure: Enclosure, radius: float
+) -> Enclosure:
+    """The enclosure over the ball of that radius, from one over the unit ball.
+
+    A scaled witness is rounded: where the networks cancel it can miss the scaled lower bound, so
+    it is measured again.
+    """
+    scaled = enclosure.scaled(radius)
+    if scaled.witness is None or radius == 1.0:
+        return scaled
+    attained, _ = difference(net, target, scaled.witness)
+    if attained == 0.0:
+        return replace(scaled, lower=0.0, witness=None)
+    return replace(scaled, lower=min(scaled.lower, attained))
 
 
 def require_networks(net: object, target: object) -> None:

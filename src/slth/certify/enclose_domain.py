@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from slth.certify.domain import Chart, Orthant
+from slth.certify.domain import Chart
 from slth.certify.enclose import noise_of, search_problems
 from slth.certify.objective import objectives
 from slth.certify.place import Place
 from slth.certify.rounding import TINY, UNIT, difference
+from slth.domain import Orthant
 from slth.limits import Deadline, Report
 from slth.network import FloatArray, ReLUNetwork
 from slth.solution import Enclosure, Status

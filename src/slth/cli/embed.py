@@ -11,7 +11,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
-from slth.embed import Ball, Box
+from slth.domain import Ball, Box
 from slth.embed import embed as prune
 from slth.embed.assemble import Construction
 from slth.errors import InvalidInput, MissingExtra

@@ -10,10 +10,11 @@ from typing import get_args
 
 import numpy as np
 
+from slth.domain import Ball, Domain
 from slth.embed import file
 from slth.embed.assemble import Construction, error_of, layers_of, signed_kernel
 from slth.embed.budget import Part, parts_of, plans_of, spend
-from slth.embed.domain import Ball, Box, Domain
+from slth.embed.domain import Even, require_even
 from slth.embed.embedding import Embedding
 from slth.embed.shape import Target, target_of
 from slth.embed.solve import Solved, default_workers, restore, solve
@@ -23,7 +24,7 @@ from slth.interop import as_network
 from slth.layers import DeepNetwork
 from slth.limits import Progress, Report, silent
 
-__all__ = ["Ball", "Box", "Embedding", "embed", "load"]
+__all__ = ["Embedding", "embed", "load"]
 
 # Plans aim a little below eps, nearer once the layers' errors are known, and again a little below
 # with every miss. An error well below eps is tried once with fewer samples.
@@ -71,7 +72,7 @@ def embed(
     """
     eps = require_positive("eps", eps)
     network = as_network(target)
-    where = Ball(1.0) if domain is None else domain
+    where = Ball() if domain is None else require_even(domain)
     seed = require_count("seed", seed, least=0)
     if seed >= 1 << 63:
         raise InvalidInput(
@@ -154,7 +155,7 @@ class _Run:
 
     network: DeepNetwork
     target: Target
-    domain: Domain
+    domain: Even
     eps: float
     seed: int
     construction: Construction

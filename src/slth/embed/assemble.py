@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from slth.embed.certificate import LayerErrors, certified_error
-from slth.embed.domain import Domain
+from slth.embed.domain import Even, signed
 from slth.embed.outward import up
 from slth.embed.shape import Shape, Target, network_of
 from slth.embed.solve import Solved, unpacked
@@ -23,7 +23,7 @@ def layers_of(
     plans: Sequence[Plan],
     seed: int,
     construction: Construction,
-    domain: Domain,
+    domain: Even,
 ) -> list[Layer]:
     """Where in the random network each layer of the target lies."""
     layers: list[Layer] = []
@@ -31,7 +31,7 @@ def layers_of(
     if construction == "plus-one":
         copies = [plan.samples + SPARE_COPIES for plan in plans[1:]] + [1]
     for k, (shape, plan) in enumerate(zip(shapes, plans, strict=True)):
-        sides = 2 if k == 0 and domain.signed else 1
+        sides = 2 if k == 0 and signed(domain) else 1
         stacked = 0
         if construction == "double":
             pools = split_pools(seed, 2 * k, plan, shape.channels, sides)
@@ -53,7 +53,7 @@ def signed_kernel(layer: Layer, kernel: FloatArray) -> FloatArray:
 
 
 def error_of(
-    target: Target, layers: Sequence[Layer], solved: Sequence[Solved], domain: Domain
+    target: Target, layers: Sequence[Layer], solved: Sequence[Solved], domain: Even
 ) -> float:
     """The certified error of these masks: see slth.embed.certificate."""
     errors = []

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slth.embed.certificate import LayerErrors, certified_error
-from slth.embed.domain import Domain
+from slth.embed.domain import Even, signed
 from slth.embed.shape import Target
 from slth.embed.source import LEAST_SAMPLES, MOST_SAMPLES, Plan, example
 from slth.layers import FloatArray
@@ -66,12 +66,12 @@ class Part:
         return self.weight * rms
 
 
-def parts_of(target: Target, domain: Domain, copies: bool, seed: int) -> list[Part]:
+def parts_of(target: Target, domain: Even, copies: bool, seed: int) -> list[Part]:
     """Weights and biases of every layer that has any."""
     rng = np.random.default_rng([seed, 1])
     parts = []
     for k, (kernel, bias) in enumerate(zip(target.kernels, target.biases, strict=True)):
-        sides = 2 if k == 0 and domain.signed else 1
+        sides = 2 if k == 0 and signed(domain) else 1
         bound = copies and k > 0
         replicas = MOST_SAMPLES // 2 if copies and k + 1 < len(target.shapes) else 1
         if kernel.any():
@@ -153,9 +153,7 @@ def _measured(
     return rms, scale
 
 
-def _kappa(
-    target: Target, domain: Domain, place: int, bias: bool, rng: np.random.Generator
-) -> float:
+def _kappa(target: Target, domain: Even, place: int, bias: bool, rng: np.random.Generator) -> float:
     """The certificate of a network with normal errors of rms 1 in one part, per unit of rms."""
     layers = []
     for k, (shape, kernel, vector) in enumerate(
@@ -167,7 +165,7 @@ def _kappa(
         if k == place and bias:
             bias_error = np.full(len(spread), _SMALL)
         elif k == place:
-            sides = 2 if k == 0 and domain.signed else 1
+            sides = 2 if k == 0 and signed(domain) else 1
             noise = rng.standard_normal((kernel.shape[0], sides * kernel.shape[1], shape.taps))
             error = shape.operator(noise * _SMALL)
         layers.append(LayerErrors(operator, spread, error, bias_error, operator, shape.block))

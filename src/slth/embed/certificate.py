@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from slth.embed.domain import Ball, Domain, Reach
+from slth.domain import Ball
+from slth.embed.domain import Even, Reach, inputs, sides
 from slth.embed.outward import Operator, norm_above, row_norms, up, up_float
 from slth.layers import FloatArray
 
@@ -55,17 +56,17 @@ class _State:
     distance: float
 
 
-def certified_error(layers: Sequence[LayerErrors], domain: Domain) -> float:
+def certified_error(layers: Sequence[LayerErrors], domain: Even) -> float:
     """At least the supremum over the domain and over the outputs of |embedded - target|."""
-    inputs = layers[0].target.matrix.shape[1]
-    state = _State(domain.inputs(inputs), np.zeros(1), 0.0)
+    width = layers[0].target.matrix.shape[1]
+    state = _State(inputs(domain, width), np.zeros(1), 0.0)
     outer = state
     for place, layer in enumerate(layers):
         first = place == 0
         last = place + 1 == len(layers)
         if layer.block >= 0 and layer.block != layers[place - 1].block:
             outer = state
-        lifted = domain.sides(inputs) if first else state.reach
+        lifted = sides(domain, width) if first else state.reach
         pairs = first and isinstance(domain, Ball)
         state = _affine(state, layer, lifted, pairs)
         ends = layer.block >= 0 and (last or layers[place + 1].block != layer.block)

@@ -20,7 +20,7 @@ from slth.embed.assemble import (
     random_weights,
     widths,
 )
-from slth.embed.domain import Domain
+from slth.embed.domain import Even
 from slth.embed.shape import Shape, network_of, target_of
 from slth.embed.solve import Solved
 from slth.embed.source import Layer, Plan
@@ -52,7 +52,7 @@ class Embedding:
     plans: tuple[Plan, ...]
     seed: int
     construction: Construction
-    domain: Domain
+    domain: Even
     eps: float
     error: float
     target_digest: str

@@ -18,8 +18,9 @@ import numpy as np
 
 from slth import archive
 from slth.archive import Damaged, damaged
+from slth.domain import Ball, Box
 from slth.embed.assemble import Construction
-from slth.embed.domain import Ball, Box, Domain
+from slth.embed.domain import Even, ends, signed
 from slth.embed.random import GENERATOR
 from slth.embed.shape import Shape
 from slth.embed.solve import Bits, Solved
@@ -60,7 +61,7 @@ class Contents:
     plans: tuple[Plan, ...]
     seed: int
     construction: Construction
-    domain: Domain
+    domain: Even
     eps: float
     error: float
     target_digest: str
@@ -135,7 +136,8 @@ def _header(contents: Contents) -> dict[str, Any]:
     if isinstance(domain, Ball):
         where = {"ball": domain.radius.hex()}
     else:
-        where = {"low": domain.low.hex(), "high": domain.high.hex()}
+        low, high = ends(domain)
+        where = {"low": low.hex(), "high": high.hex()}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -233,13 +235,13 @@ def _masks(
     flat: np.ndarray,
     shapes: Sequence[Shape],
     plans: Sequence[Plan],
-    domain: Domain,
+    domain: Even,
     copies: Sequence[int],
 ) -> tuple[tuple[Bits, Bits], ...]:
     masks = []
     at = products = 0
     for k, (shape, plan) in enumerate(zip(shapes, plans, strict=True)):
-        sides = 2 if k == 0 and domain.signed else 1
+        sides = 2 if k == 0 and signed(domain) else 1
         pair = []
         for rows, width in mask_shapes(shape, plan, sides, copies[k]):
             size = rows * width
@@ -254,7 +256,7 @@ def _masks(
     return tuple(masks)
 
 
-def _domain(value: object) -> Domain:
+def _domain(value: object) -> Even:
     if isinstance(value, dict) and set(value) == {"ball"}:
         return Ball(_number(value["ball"]))
     if isinstance(value, dict) and set(value) == {"low", "high"}:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from slth.certify.enclose import enclose
+from slth.certify.enclose import at_radius, enclose
 from slth.limits import Deadline, Progress, Report
 from slth.network import BoolArray
 from slth.neurons.problem import Problem
@@ -95,12 +95,13 @@ class Census:
                 bound = float(np.nextafter(self.cutoff * self._radius, -math.inf))
             return replace(decided, bound=bound, status=status, stats=stats, least_units=self.least)
         mask = self.problem.mask(self._keep)
+        pruned = self.problem.net.pruned(mask)
         return Solution(
             mask,
-            self._error.scaled(self._radius),
+            at_radius(pruned, self.problem.target, self._error, self._radius),
             bound,
             Status.OPTIMAL if self.settled else Status.FEASIBLE,
-            self.problem.net.pruned(mask),
+            pruned,
             stats,
             least_units=self.least,
         )

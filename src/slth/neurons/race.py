@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from slth.certify.enclose import enclose
+from slth.certify.enclose import at_radius, enclose
 from slth.limits import Deadline, Progress, Report
 from slth.network import BoolArray
 from slth.neurons.local import Candidate
@@ -150,12 +150,13 @@ class Race:
         if self._refutation is not None:
             self.stats["proof_leaves"] = self._refutation.leaves
         self.stats["seconds"] = self.deadline.elapsed
+        pruned = self.problem.net.pruned(mask)
         return Solution(
             mask,
-            self._error.scaled(self._radius),
+            at_radius(pruned, self.problem.target, self._error, self._radius),
             self._scaled_bound(),
             self._status(),
-            self.problem.net.pruned(mask),
+            pruned,
             dict(self.stats),
             self._refutation,
         )

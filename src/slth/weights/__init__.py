@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from slth.certify.enclose import enclose
+from slth.certify.enclose import at_radius, enclose
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, Mask, ReLUNetwork
@@ -205,7 +205,8 @@ class _Run:
         """Scaled to the radius, with the status that is proven."""
         if self._eps is None and self._error.gap > _FINAL * self._error.upper:
             self._error = self._sharpened(self._mask, self._error, _FINAL)
-        error = self._error.scaled(self._radius)
+        pruned = self._net.pruned(self._mask)
+        error = at_radius(pruned, self._target, self._error, self._radius)
         bound = self._scaled_bound()
         if self._eps is None:
             closed = self._optimal or error.upper - bound <= _OPTIMAL * error.upper
@@ -219,7 +220,7 @@ class _Run:
             "seconds": self._deadline.elapsed,
             "kept_units": self._mask.kept_units,
         }
-        return Solution(self._mask, error, bound, status, self._net.pruned(self._mask), stats)
+        return Solution(self._mask, error, bound, status, pruned, stats)
 
     def _scaled_bound(self) -> float:
         bound = (
