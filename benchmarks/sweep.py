@@ -1,7 +1,8 @@
-"""Sweeps: what a trial costs beyond its search, 20 kills and resumes, a store of a million rows."""
+"""Sweeps: the cost of a trial, kills and resumes, a Dask worker killed, a million rows."""
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sqlite3
@@ -12,7 +13,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import distributed
+
 from benchmarks.table import show
+from slth.lab.dask_pool import DaskPool
 from slth.lab.outcome import Outcome
 from slth.lab.plan import Grid, Plan
 from slth.lab.pools import LocalPool
@@ -41,10 +45,11 @@ print(time.perf_counter() - started[0], time.process_time() - started[1],
 
 
 def main() -> None:
-    """Three tables."""
+    """Four tables."""
     with tempfile.TemporaryDirectory() as folder:
         _overhead(Path(folder))
         _kills(Path(folder))
+        _dask(Path(folder))
         _million(Path(folder))
 
 
@@ -118,6 +123,34 @@ def _kills(folder: Path) -> None:
         headings,
         [(trials, seconds, _KILLS, at_last_kill, rows, lost, same, f"{tickets[0]} = {tickets[1]}")],
     )
+
+
+def _dask(folder: Path) -> None:
+    """A cluster of two workers, one of them killed every 400 trials, against local processes."""
+    plan = Plan("cluster", (_TINY,), draws=42)
+    pool = LocalPool(2)
+    run_sweep(plan, folder / "local.db", pool, lambda _: None)
+    pool.close()
+    ended, kills = 0, 0
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    )
+    with cluster, distributed.Client(cluster) as client:
+
+        def watch(event: Event) -> None:
+            nonlocal ended, kills
+            ended += event.kind == "ended"
+            if event.kind == "ended" and ended % 400 == 0:
+                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                kills += 1
+
+        lent = DaskPool(client)
+        run_sweep(plan, folder / "dask.db", lent, watch)
+        lent.close()
+    with Store.open(folder / "local.db") as one, Store.open(folder / "dask.db") as other:
+        row = (one.count(), other.count(), kills, one.digest() == other.digest())
+    headings = ("trials", "rows", "workers killed", "same digest")
+    show("A Dask cluster of two workers against local processes", headings, [row])
 
 
 def _sweep(plan: Path, store: Path) -> subprocess.Popen[bytes]:
