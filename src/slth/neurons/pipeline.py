@@ -26,11 +26,10 @@ from slth.neurons.witness import witness_bound
 # beside the next. The last is climbed again when certifying its best ticket more sharply has
 # raised that ticket's own lower bound.
 _RUNGS = ((0.6, 0.4), (0.85, 0.5), *((1.0, 1.0),) * 8)
-# Widths: up to here listing all walks round the circle may give bounds; annealing all units is
-# hopeless beyond; every unit's screening costs time linear in the width.
-# Beyond this width annealing from the empty mask alone is weak.
-_ROOMY = 80
-_LISTABLE, _CROWDED, _SCREENABLE = 600, 120, 6000
+# Widths beyond which annealing from the empty mask alone is weak; annealing all units is hopeless;
+# listing all walks round the circle gives no bounds; screening, linear in the width for each unit,
+# takes too long.
+_ROOMY, _CROWDED, _LISTABLE, _SCREENABLE = 80, 120, 600, 6000
 # Past a proven decision threshold, so that rounding to the radius leaves it proven.
 _BEYOND = 1.0 + 1e-9
 
@@ -189,15 +188,18 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
     runs = 8 if problem.width > 10 else 4
     found, points = anneal(problem, rng, share, moves=moves, runs=runs, goal=_goal(race))
     race.offer(found, "annealing")
-    if problem.width > _ROOMY and not race.finished:
+    # There walks round the circle find the better tickets.
+    walked = problem.linear and _circular(problem)
+    if problem.width > _ROOMY and not walked and not race.finished:
         _search_greedily(race, rng)
-    if problem.width > _CROWDED and not race.finished:
+    if problem.width > _CROWDED and not walked and not race.finished:
         share = deadline.within(0.1 * deadline.remaining)
         cluster = search_clusters(problem, rng, share, goal=_goal(race), largest=_CROWDED)
         race.offer(cluster, "aligned cluster")
     if _circular(problem) and not race.finished:
         # Where tickets abound, so do the walks, and a search is quicker than listing them.
-        _search_circle(race, int(rng.integers(2**31)), 0.2 if problem.linear else 0.05)
+        walks = (0.5 if problem.width > _ROOMY else 0.2) if walked else 0.05
+        _search_circle(race, int(rng.integers(2**31)), walks)
         if _listable(race) and race.unit_eps is not None and not race.finished:
             _decide_on_circle(race, race.unit_eps)
     if problem.width > _CROWDED or race.unit_eps is not None:
