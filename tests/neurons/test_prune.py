@@ -148,6 +148,16 @@ def test_time_limit_is_kept_and_progress_told():
     assert told[-1].upper == answer.error.upper
 
 
+def test_masks_that_err_almost_alike_are_told_apart():
+    """The two best masks differ by 2e-4; a coarse enclosure of one once hid it behind the other."""
+    rng = np.random.default_rng(1)
+    hidden, output = rng.standard_normal((60, 5)), rng.standard_normal(60)
+    target = slth.neuron(rng.standard_normal(5), normalize=True)
+    answer = prune_neurons(slth.ReLUNetwork(hidden, output), target, time_limit=None)
+    assert answer.status is Status.OPTIMAL
+    assert answer.error.upper == pytest.approx(0.602639, abs=2e-6)
+
+
 def test_interrupt_returns_the_best_so_far():
     net, target = instance(100, 3, 0)
     told = []

@@ -110,9 +110,16 @@ class Race:
 
         Returns its enclosure on the unit ball, None if it was not worth certifying.
         """
+        if self._error is not None and np.array_equal(candidate.keep, self._keep):
+            # Climbing may miss its worst point, which this enclosure knows.
+            return self._error
         if self._error is not None and candidate.error >= self._error.upper:
             return None
         error = self._certified(candidate.keep, seconds, rtol)
+        if self._error is not None and error.lower < self._error.upper <= error.upper:
+            # Which is better shows only with both enclosures sharp.
+            self.sharpen(share=0.1)
+            error = self._certified(candidate.keep, seconds, _CERTIFY_RTOL)
         if self._error is None or self._rank(error) < self._rank(self._error):
             self._keep, self._error = candidate.keep.copy(), error
             self.stats["searcher"] = searcher
