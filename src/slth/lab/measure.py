@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from slth.lab.outcome import Outcome
-from slth.lab.searchers import searcher_of
+from slth.lab.searchers import searcher_of, writes_tickets
 from slth.lab.trial import Trial
 from slth.lab.width import Found, bracket_width, needed_width
 from slth.limits import Deadline, Progress, Report, silent
@@ -150,8 +150,10 @@ class _Running:
             report=report,
         )
 
-    def _ticket(self, solution: Solution) -> bytes:
+    def _ticket(self, solution: Solution) -> bytes | None:
         trial = self._trial
+        if not writes_tickets(trial.contender):
+            return None
         width = solution.mask.output.shape[0]
         ticket = Ticket.from_solution(
             solution,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from slth.errors import InvalidInput
 from slth.lab.trial import Pruning
+from slth.limits import Progress, Report
+from slth.network import Mask, ReLUNetwork
 from slth.neurons import prune_neurons
-from slth.neurons.contenders import CONTENDERS, contend
-from slth.solution import Solution
+from slth.neurons.contenders import CONTENDERS, REFITS, contend
+from slth.solution import Solution, Status
 from slth.weights import prune_weights
 
 # Called with (net, target, eps=, time_limit=, seed=, report=), as `slth.prune_neurons` is.
@@ -26,10 +30,38 @@ def searcher_of(pruning: Pruning, contender: str | None) -> Searcher:
         return prune_neurons if pruning == "neurons" else prune_weights
     if pruning == "neurons" and contender in CONTENDERS:
         return partial(contend, strategy=contender)
-    known = ", ".join(("slth", *CONTENDERS)) if pruning == "neurons" else "slth"
+    if pruning == "neurons" and contender in REFITS:
+        return partial(_refitted, contender)
+    known = ", ".join(("slth", *CONTENDERS, *REFITS)) if pruning == "neurons" else "slth"
     raise InvalidInput(
         f"unknown contender for pruning {pruning}",
         got=repr(contender),
         expected=f"one of {known}",
         fix="Mend the plan's `contender`.",
     )
+
+
+def writes_tickets(contender: str | None) -> bool:
+    """Whether what it finds is a mask: a refit trains output weights, which no mask gives."""
+    return contender not in REFITS
+
+
+def _refitted(
+    name: str,
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    *,
+    eps: float | None,
+    time_limit: float,
+    seed: int,
+    report: Report,
+) -> Solution:
+    """The refit as a solution that keeps every unit; `pruned` has the trained output weights."""
+    refit = REFITS[name](net, target, time_limit, seed)
+    report(Progress(name, 0.0, refit.error.upper))
+    if eps is None:
+        status = Status.FEASIBLE
+    else:
+        status = Status.REACHED if refit.error.upper <= eps else Status.UNKNOWN
+    everything = Mask.of_units(np.ones(net.width, np.bool_), net.d)
+    return Solution(everything, refit.error, 0.0, status, refit.network, {"searcher": name})
