@@ -22,14 +22,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from slth.errors import InvalidInput, StoreError
 from slth.lab.schema import PlanRecord, Row, State
-from slth.lab.store_file import ROLLBACK_NEEDED, connect, require_store, translated
+from slth.lab.store_file import ROLLBACK_NEEDED, OpenStore, connect, require_store, translated
 from slth.lab.ticket_files import read_ticket, ticket_file
 from slth.ticket import Ticket
 
@@ -41,12 +40,8 @@ _INCIDENTAL = {"message", "attempts", "seconds", "finished"}
 _BLOCK = 20_000
 
 
-class Store:
+class Store(OpenStore):
     """A store opened for reading; also while a sweep writes to it. Use as a context manager."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> Self:
@@ -75,26 +70,6 @@ class Store:
                     "to a folder that can be written, and open the copy."
                 ) from error
             return cls(file, require_store(file, connect(file, "ro")))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    @property
-    def path(self) -> Path:
-        """The store's file."""
-        return self._path
 
     def count(self, **where: object) -> int:
         """How many rows have these values, e.g. `count(state="failed")`."""

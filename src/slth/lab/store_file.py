@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
+from typing import Any, Literal, Self
 
 from slth.errors import StoreError
 from slth.lab.schema import APPLICATION, SCHEMA_VERSION
@@ -14,6 +15,34 @@ from slth.lab.schema import APPLICATION, SCHEMA_VERSION
 BUSY_SECONDS = 60.0
 # What a read-only opening says of a transaction that must be rolled back.
 ROLLBACK_NEEDED = {"SQLITE_READONLY_ROLLBACK", "SQLITE_CANTOPEN", "SQLITE_READONLY"}
+
+
+class OpenStore:
+    """A store's file as long as it is open. Use as a context manager."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @property
+    def path(self) -> Path:
+        """The store's file."""
+        return self._path
 
 
 def connect(file: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:

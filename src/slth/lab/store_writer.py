@@ -9,7 +9,6 @@ import sqlite3
 import time
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import slth
@@ -17,7 +16,7 @@ from slth.errors import StoreError
 from slth.lab.outcome import Outcome
 from slth.lab.plan import Plan
 from slth.lab.schema import APPLICATION, SCHEMA, SCHEMA_VERSION, Row
-from slth.lab.store_file import connect, require_store, translated
+from slth.lab.store_file import OpenStore, connect, require_store, translated
 from slth.lab.ticket_files import ticket_file
 from slth.lab.trial import Trial
 
@@ -27,7 +26,7 @@ INSERT = (
 )
 
 
-class StoreWriter:
+class StoreWriter(OpenStore):
     """The one writer of a store, as long as it is open. Use as a context manager.
 
     A second one for the same file is refused. A process that dies at any moment leaves a store
@@ -35,8 +34,7 @@ class StoreWriter:
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: sqlite3.Connection):
-        self._path = path
-        self._connection = connection
+        super().__init__(path, connection)
         self._lock = lock
 
     @classmethod
@@ -63,26 +61,10 @@ class StoreWriter:
             lock.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the file and let others write."""
-        self._connection.close()
+        super().close()
         self._lock.close()
-
-    @property
-    def path(self) -> Path:
-        """The store's file."""
-        return self._path
 
     def record(self, trial: Trial, outcome: Outcome, attempts: int = 1) -> None:
         """Write the ticket, then the row, replacing an earlier row of the trial.
