@@ -104,37 +104,34 @@ class Layer:
 
     def draw(self, start: int, stop: int) -> tuple[FloatArray, NDArray[np.uint8]]:
         """Products float64 [stop - start, channels, taps, n] and their slots in the pool."""
-        taps, n = self.shape.taps, self.plan.samples
-        products = np.empty((stop - start, self.channels, taps, n))
-        slots = np.empty(products.shape, dtype=np.uint8)
-        _draw(
-            np.uint64(self.seed),
-            np.uint64(self.index),
-            start,
-            self.pools.width,
-            taps,
-            0,
-            self.pools.units,
-            self.pools.gains,
-            2.0**self.plan.scale,
-            products,
-            slots,
-        )
-        return products, slots
+        shape = (stop - start, self.channels, self.shape.taps, self.plan.samples)
+        return self._drawn(start, shape, 0, self.pools.units, self.pools.gains)
 
     def draw_bias(self, start: int, stop: int) -> tuple[FloatArray, NDArray[np.uint8]]:
         """The same for the bias: float64 [stop - start, 1, 1, n_b]."""
-        products = np.empty((stop - start, 1, 1, self.plan.bias_samples))
-        slots = np.empty(products.shape, dtype=np.uint8)
+        shape = (stop - start, 1, 1, self.plan.bias_samples)
+        pools = self.pools
+        return self._drawn(start, shape, self.bias_tap, pools.bias_units, pools.bias_gains)
+
+    def _drawn(
+        self,
+        start: int,
+        shape: tuple[int, int, int, int],
+        first_tap: int,
+        units: NDArray[np.int64],
+        gains: FloatArray,
+    ) -> tuple[FloatArray, NDArray[np.uint8]]:
+        products = np.empty(shape)
+        slots = np.empty(shape, dtype=np.uint8)
         _draw(
             np.uint64(self.seed),
             np.uint64(self.index),
             start,
             self.pools.width,
             self.shape.taps,
-            self.bias_tap,
-            self.pools.bias_units,
-            self.pools.bias_gains,
+            first_tap,
+            units,
+            gains,
             2.0**self.plan.scale,
             products,
             slots,
