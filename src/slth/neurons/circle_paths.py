@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from slth.neurons.circle_frame import CHART, KINK, Half
-from slth.neurons.circle_walk import error_of
+from slth.neurons.circle_walk import by_bucket, choose, error_of
 
 # Vertices of a polygon, at most; one that would have more is replaced by its bounding box.
 _CORNERS = 16
@@ -291,7 +291,6 @@ def _buckets(ends, size):
     mask = 63
     while mask < 2 * count:
         mask = 2 * mask + 1
-    start = np.zeros(mask + 2, np.int64)
     bucket = np.empty(count, np.int64)
     for l in range(count):
         bucket[l] = _hash(
@@ -301,24 +300,7 @@ def _buckets(ends, size):
             math.floor(ends[l, 3] / size),
             mask,
         )
-        start[bucket[l] + 1] += 1
-    for b in range(mask + 1):
-        start[b + 1] += start[b]
-    order = np.empty(count, np.int64)
-    position = start.copy()
-    for l in range(count):
-        order[position[bucket[l]]] = l
-        position[bucket[l]] += 1
-    return start, order
-
-
-@njit(cache=True, nogil=True)
-def _choose(half, words, keep):
-    """Set keep at the units whose bit is set."""
-    for k in range(len(half.gap)):
-        if half.kind[k] == KINK:
-            bit = words[half.rank[k] >> 6] >> np.uint64(half.rank[k] & 63) & np.uint64(1)
-            keep[half.unit[k]] = bit != 0
+    return by_bucket(bucket, mask)
 
 
 @njit(cache=True, nogil=True)
@@ -369,8 +351,8 @@ def join_paths(half, ends, kept, begin, other, store, units, miss, slack, best, 
                                 continue
                             # Buckets of equal hash hold a path once, so no pair comes twice
                             # but for cubes whose hashes meet, which does no harm.
-                            _choose(half, kept[r], trial)
-                            _choose(other, store.kept[l], trial)
+                            choose(half, kept[r], trial)
+                            choose(other, store.kept[l], trial)
                             error = error_of(place, jump, odd, trial, best)
                             pairs += 1
                             work += 20

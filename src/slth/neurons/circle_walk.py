@@ -206,12 +206,28 @@ def best_of_all(place, jump, odd, keep):
 
 
 @njit(cache=True, nogil=True)
-def _choose(half, words, keep):
+def choose(half, words, keep):
     """Set keep at the units whose bit is set."""
     for k in range(len(half.gap)):
         if half.kind[k] == KINK:
-            word = words[0] if half.rank[k] < 64 else words[1]
-            keep[half.unit[k]] = word >> np.uint64(half.rank[k] & 63) & np.uint64(1) != 0
+            bit = words[half.rank[k] >> 6] >> np.uint64(half.rank[k] & 63) & np.uint64(1)
+            keep[half.unit[k]] = bit != 0
+
+
+@njit(cache=True, nogil=True)
+def by_bucket(bucket, mask):
+    """The numbers of `bucket` (0 .. mask) sorted: order[start[b] : start[b + 1]] has bucket b."""
+    start = np.zeros(mask + 2, np.int64)
+    for b in bucket:
+        start[b + 1] += 1
+    for b in range(mask + 1):
+        start[b + 1] += start[b]
+    order = np.empty(len(bucket), np.int64)
+    position = start.copy()
+    for l in range(len(bucket)):
+        order[position[bucket[l]]] = l
+        position[bucket[l]] += 1
+    return start, order
 
 
 @njit(cache=True, nogil=True)
@@ -236,7 +252,6 @@ def _close(first, second, paths, units, closing, fine, best, keep):
     mask = 63
     while mask < 2 * others:
         mask = 2 * mask + 1
-    start = np.zeros(mask + 2, np.int64)
     bucket = np.empty(others, np.int64)
     # Buckets are cubes of side `size` and height `tall`; a partner lies in one of eight.
     size, tall = 2.0 * miss, 4.0 * min(rise, level)
@@ -244,14 +259,7 @@ def _close(first, second, paths, units, closing, fine, best, keep):
     for l in range(others):
         i, j = math.floor(other_ends[l, 2] / size), math.floor(other_ends[l, 3] / size)
         bucket[l] = _bucket(i, j, math.floor(other_ends[l, 1] / tall), mask)
-        start[bucket[l] + 1] += 1
-    for b in range(mask + 1):
-        start[b + 1] += start[b]
-    order = np.empty(others, np.int64)
-    position = start.copy()
-    for l in range(others):
-        order[position[bucket[l]]] = l
-        position[bucket[l]] += 1
+    start, order = by_bucket(bucket, mask)
     trial = np.zeros(len(jump), np.bool_)
     pairs = 0
     for r in range(count):
@@ -270,8 +278,8 @@ def _close(first, second, paths, units, closing, fine, best, keep):
                     continue
                 if abs(ends[r, 0] + other_ends[l, 0]) > 2.0 * drift:
                     continue
-                _choose(first, kept[r], trial)
-                _choose(second, other_kept[l], trial)
+                choose(first, kept[r], trial)
+                choose(second, other_kept[l], trial)
                 error = error_of(place, jump, odd, trial, max(best, fine))
                 pairs += error < fine
                 if error < best:
