@@ -151,17 +151,39 @@ def worst_after(residual, cap, sign_i, phi_i, sign_j, phi_j, limit, probe):
 
 
 @njit(cache=True, nogil=True)
-def _moves(phi, f, cap, state, best, best_error, hot, cold, count, rng):
-    """`count` proposals of a flip or a swap; `state` and `best` are updated in place."""
+def start_at(phi, f, cap, state):
+    """The residual of a mask at every point, and its largest error."""
     width, size = phi.shape
     residual = -f.copy()
     for i in range(width):
         if state[i]:
             for p in range(size):
                 residual[p] += phi[i, p]
-    current = np.float32(0.0)
+    worst = np.float32(0.0)
     for p in range(size):
-        current = max(current, max(residual[p], min(-residual[p], cap[p])))
+        worst = max(worst, max(residual[p], min(-residual[p], cap[p])))
+    return residual, worst
+
+
+@njit(cache=True, nogil=True)
+def propose(state, rng):
+    """Units to flip: (i, i) one, (i, j) one kept and one not, (i, -1) no partner was met."""
+    width = state.shape[0]
+    i = int(rng.random() * width)
+    if rng.random() >= 0.6:
+        return i, i
+    for _ in range(20):
+        j = int(rng.random() * width)
+        if state[j] != state[i]:
+            return i, j
+    return i, -1
+
+
+@njit(cache=True, nogil=True)
+def _moves(phi, f, cap, state, best, best_error, hot, cold, count, rng):
+    """`count` proposals of a flip or a swap; `state` and `best` are updated in place."""
+    width, size = phi.shape
+    residual, current = start_at(phi, f, cap, state)
     if current < best_error:
         best_error = current
         best[:] = state
@@ -169,15 +191,9 @@ def _moves(phi, f, cap, state, best, best_error, hot, cold, count, rng):
     cooling = np.log(cold / hot) / count
     for move in range(count):
         heat = hot * np.exp(cooling * move)
-        i = int(rng.random() * width)
-        j = i
-        if rng.random() < 0.6:
-            for _ in range(20):
-                j = int(rng.random() * width)
-                if state[j] != state[i]:
-                    break
-            if state[j] == state[i]:
-                continue
+        i, j = propose(state, rng)
+        if j < 0:
+            continue
         sign_i = np.float32(-1.0) if state[i] else np.float32(1.0)
         sign_j = np.float32(0.0) if j == i else -sign_i
         limit = np.float32(current - heat * np.log(rng.random()))

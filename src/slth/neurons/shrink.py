@@ -11,7 +11,7 @@ from numba import njit
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.neurons.local import worst_after
+from slth.neurons.local import propose, start_at, worst_after
 from slth.neurons.problem import Problem, random_sphere
 from slth.neurons.sphere import Sample, peaks
 
@@ -95,16 +95,8 @@ def _anneal(
 def _moves(phi, f, cap, state, best, fewest, goal, price, hot, cold, count, rng):
     """`count` proposals of a flip or a swap; `state` and `best` are updated in place."""
     width, size = phi.shape
-    residual = -f.copy()
-    units = 0
-    for i in range(width):
-        if state[i]:
-            units += 1
-            for p in range(size):
-                residual[p] += phi[i, p]
-    current = np.float32(0.0)
-    for p in range(size):
-        current = max(current, max(residual[p], min(-residual[p], cap[p])))
+    residual, current = start_at(phi, f, cap, state)
+    units = np.sum(state)
     if current <= goal and units < fewest:
         fewest = units
         best[:] = state
@@ -112,15 +104,9 @@ def _moves(phi, f, cap, state, best, fewest, goal, price, hot, cold, count, rng)
     cooling = np.log(cold / hot) / count
     for move in range(count):
         heat = hot * np.exp(cooling * move)
-        i = int(rng.random() * width)
-        j = i
-        if rng.random() < 0.6:
-            for _ in range(20):
-                j = int(rng.random() * width)
-                if state[j] != state[i]:
-                    break
-            if state[j] == state[i]:
-                continue
+        i, j = propose(state, rng)
+        if j < 0:
+            continue
         sign_i = np.float32(-1.0) if state[i] else np.float32(1.0)
         sign_j = np.float32(0.0) if j == i else -sign_i
         more = int(sign_i + sign_j)
