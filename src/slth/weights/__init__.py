@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from slth.certify.enclose import at_radius, enclose
+from slth.certify.enclose import at_radius, enclose, require_networks
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, Mask, ReLUNetwork
@@ -90,21 +90,7 @@ def prune_weights(
             sparsest without eps, an unknown strategy or one that does not fit the target, or
             arguments that are not networks or numbers.
     """
-    for name, value in (("net", net), ("target", target)):
-        if not isinstance(value, ReLUNetwork):
-            raise InvalidInput(
-                f"{name} is not a network",
-                got=type(value).__name__,
-                expected="a ReLUNetwork",
-                fix="Build one with slth.ReLUNetwork(hidden, output) or slth.neuron(w).",
-            )
-    if net.d != target.d:
-        raise InvalidInput(
-            "target incompatible with net",
-            got=f"net with d = {net.d}, target with d = {target.d}",
-            expected="the same input dimension",
-            fix="Prune a network that has the target's inputs.",
-        )
+    require_networks(net, target)
     net.require_unbiased("net")
     target.require_unbiased("target")
     radius = require_positive("radius", radius)
