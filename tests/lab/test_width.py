@@ -54,6 +54,29 @@ def test_the_bracket_holds_the_truth_and_is_nearly_as_tight_as_the_searches(data
     assert len(planted.calls) == len(set(planted.calls)) <= 40
 
 
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(data=st.data())
+def test_luck_below_a_width_that_stayed_undecided_ends_the_search(data):
+    """Searches cut by time may find a ticket at 45 units and none at 48."""
+    proof = data.draw(st.integers(0, 60))
+    lucky = data.draw(st.sets(st.integers(proof + 1, 120)))
+    calls = []
+
+    def search(width):
+        assert len(calls) < 200, "the bisection does not end"
+        calls.append(width)
+        if width <= proof:
+            return solution(width, Status.REFUTED)
+        reached = width in lucky or width > 120
+        return solution(width, Status.REACHED if reached else Status.UNKNOWN, width)
+
+    bracket = bracket_width(search, refuted=0, refuted_bound=0.0, found=None, max_width=5_000)
+    assert len(calls) == len(set(calls))
+    assert bracket.found is not None
+    assert bracket.found.width in calls
+    assert bracket.refuted <= proof < bracket.found.width
+
+
 def test_nothing_found_up_to_the_widest_network():
     planted = Planted(proof=10, exists=900, finds=1000)
     bracket = bracket_width(planted, refuted=0, refuted_bound=0.0, found=None, max_width=200)

@@ -93,17 +93,19 @@ def bracket_width(
     while found is None and width < max_width and not deadline.expired:
         width = min(max_width, max(width + 1, math.ceil(width * _GROWTH)))
         probe(width)
-    # Between a width that failed and the ticket, then between the refuted and the undecided ones.
-    while found is not None and not deadline.expired:
-        below = max([refuted, *(w for w in undecided if w < found.width)])
-        if not _apart(below, found.width):
-            break
-        probe(_between(below, found.width))
+    # Between a width that failed and the ticket, then between the refuted and the undecided ones:
+    # each search narrows one of the two, for a ticket decides all the widths above it.
     while not deadline.expired:
-        above = min([w for w in undecided if w > refuted], default=refuted)
-        if not _apart(refuted, above):
+        top = math.inf if found is None else found.width
+        undecided = {width for width in undecided if refuted < width < top}
+        below = max(undecided, default=refuted)
+        above = min(undecided, default=refuted)
+        if found is not None and _apart(below, found.width):
+            probe(_between(below, found.width))
+        elif _apart(refuted, above):
+            probe(_between(refuted, above))
+        else:
             break
-        probe(_between(refuted, above))
     return WidthBracket(refuted, refuted_bound, found, tried)
 
 
