@@ -62,6 +62,9 @@ State = Literal["done", "timeout", "failed", "interrupted"]
 class Row(NamedTuple):
     """One trial and what is known of it; `key` is its provenance in reports.
 
+    The contenders "least-squares" and "minimax" train output weights, so theirs are no tickets:
+    read "refitted network" for "ticket" in their rows, which name no ticket file.
+
     Attributes:
         key: see `Trial.key`; slth: the version of the library that ran it.
         pruning .. trial_seconds: the fields of `Trial`; after: its keys, joined by spaces.

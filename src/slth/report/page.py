@@ -20,7 +20,17 @@ from slth.report.shell import document
 from slth.report.shown_ticket import choose_ticket
 from slth.report.state_lines_figure import state_lines_panel
 from slth.report.steps_figure import steps_panel
-from slth.report.wording import PAPER, eps_text, law_html, plural, range_text, width_text
+from slth.report.wording import (
+    PAPER,
+    eps_text,
+    law_html,
+    plural,
+    range_text,
+    statuses_html,
+    width_text,
+)
+
+_BETWEEN = "unknown. The smallest width with a ticket lies there, or is the found one."
 
 
 def render(run: GapRun) -> str:
@@ -74,14 +84,7 @@ a random one-hidden-layer network, {plan.readout} readout; {plural(plan.draws, "
 {notice}
 <p class="finding">{_finding(run)}</p>
 </header>
-<dl class="status">
-<dt>found</dt><dd>a ticket of this width exists; its uniform error is certified to be at most
-<i>ε</i> on the unit ball. Networks are nested, so every wider one has it too.</dd>
-<dt>refuted</dt><dd>a proof: at this width and below, <em>every</em> ticket of that kind errs by
-more than <i>ε</i>.</dd>
-<dt>in between</dt><dd>unknown. The smallest width with a ticket lies there, or is the found
-one.</dd>
-</dl>
+{statuses_html(_BETWEEN)}
 <p>{_readout(run)}</p>"""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
@@ -24,7 +25,7 @@ from slth.report.shown_ticket import ShownTicket, bends
 from slth.report.state_lines_figure import state_lines_panel
 from slth.report.steps_figure import steps_panel
 from slth.report.widths_figure import Drawn, widths_panel
-from slth.report.wording import PAPER, eps_text, plural, width_text
+from slth.report.wording import PAPER, eps_text, plural, statuses_html, width_text
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ _READOUT = (
 _MOST_TRIED = 20
 _CONTENDERS = (
     "<p>Rules of thumb that choose which units to keep, their masks certified like any other. "
-    "They prove nothing of other masks.</p>"
+    "They prove nothing of other masks. Two, least-squares and minimax, are no tickets but a "
+    "comparison: they keep every unit and train its output weight.</p>"
 )
 
 
@@ -92,13 +94,7 @@ neuron.</p>
 {notice}
 <p class="finding">{_finding(known.widths)}</p>
 </header>
-<dl class="status">
-<dt>found</dt><dd>a ticket of this width exists; its uniform error is certified to be at most
-<i>ε</i> on the unit ball. Networks are nested, so every wider one has it too.</dd>
-<dt>refuted</dt><dd>a proof: at this width and below, <em>every</em> ticket of that kind errs by
-more than <i>ε</i>.</dd>
-<dt>in between</dt><dd>unknown.</dd>
-</dl>"""
+{statuses_html("unknown.")}"""
 
 
 def _finding(widths: dict[Curve, list[WidthCell]]) -> str:
@@ -148,37 +144,34 @@ def _width_panels(widths: dict[Curve, list[WidthCell]]) -> list[Panel]:
 
 def _contender_panels(known: Survey) -> list[Panel]:
     """Where a contender met a question that slth's own search met too."""
-    panels = []
-    for d, curves in _by_dimension([c for c in known.widths if c.pruning == "neurons"]):
-        for readout in sorted({c.readout for c in curves if c.contender is not None}):
-            chosen = sorted((c for c in curves if c.readout == readout), key=_contender_first)
-            panels.append(
-                widths_panel(
-                    f"contenders-{readout}-d{d}",
-                    f"Who needs which width, {readout} readout, <i>d</i> = {d}",
-                    [
-                        Drawn(curve, known.widths[curve], mark_in_turn(place))
-                        for place, curve in enumerate(chosen)
-                    ],
-                    "Curves without a name are slth’s own search.",
-                )
-            )
-    for d, curves in _by_dimension([c for c in known.errors if c.pruning == "neurons"]):
-        for readout in sorted({c.readout for c in curves if c.contender is not None}):
-            chosen = sorted((c for c in curves if c.readout == readout), key=_contender_first)
-            panels.append(
-                errors_panel(
-                    f"contender-errors-{readout}-d{d}",
-                    f"Who errs by how much, {readout} readout, <i>d</i> = {d}",
-                    {curve: known.errors[curve] for curve in chosen},
-                    {curve: curve.contender or "slth’s own search" for curve in chosen},
-                )
-            )
-    return panels
+    return [
+        widths_panel(
+            f"contenders-{readout}-d{d}",
+            f"Who needs which width, {readout} readout, <i>d</i> = {d}",
+            [
+                Drawn(curve, known.widths[curve], mark_in_turn(place))
+                for place, curve in enumerate(curves)
+            ],
+            "Curves without a name are slth’s own search.",
+        )
+        for d, readout, curves in _contested(known.widths)
+    ] + [
+        errors_panel(
+            f"contender-errors-{readout}-d{d}",
+            f"Who errs by how much, {readout} readout, <i>d</i> = {d}",
+            {curve: known.errors[curve] for curve in curves},
+            {curve: curve.contender or "slth’s own search" for curve in curves},
+        )
+        for d, readout, curves in _contested(known.errors)
+    ]
 
 
-def _contender_first(curve: Curve) -> str:
-    return curve.contender or ""
+def _contested(cells: Iterable[Curve]) -> Iterator[tuple[int, str, list[Curve]]]:
+    """Dimension, readout and curves of neuron pruning, slth's own first, where a contender ran."""
+    for d, curves in _by_dimension([c for c in cells if c.pruning == "neurons"]):
+        for readout in sorted({c.readout for c in curves if c.contender is not None}):
+            same = [c for c in curves if c.readout == readout]
+            yield d, readout, sorted(same, key=lambda c: c.contender or "")
 
 
 def _error_panels(errors: dict[Curve, list[ErrorCell]]) -> list[Panel]:

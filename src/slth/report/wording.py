@@ -79,3 +79,14 @@ def law_html(law: Law, d: int) -> str:
         f"<i>N</i> ≈ {number(law.intercept)} + {law.slope:.2f} · log<sub>2</sub>(1/<i>ε</i>): "
         f"{law.slope:.2f} units a bit{interval}, {side:.2f} a bit and coordinate side"
     )
+
+
+def statuses_html(between: str) -> str:
+    """What "found", "refuted" and `between` mean, above every page's numbers."""
+    return f"""<dl class="status">
+<dt>found</dt><dd>a ticket of this width exists; its uniform error is certified to be at most
+<i>ε</i> on the unit ball. Networks are nested, so every wider one has it too.</dd>
+<dt>refuted</dt><dd>a proof: at this width and below, <em>every</em> ticket of that kind errs by
+more than <i>ε</i>.</dd>
+<dt>in between</dt><dd>{between}</dd>
+</dl>"""
