@@ -70,18 +70,14 @@ class Problem:
     def features(self, points: FloatArray) -> FloatArray:
         """phi_i(x_p): float64 [P, N]. points: float64 [P, d] in the ball; the caller bounds P.
 
-        Each entry is within `feature_error * unit_norms[i]` (plus 1e-290) of the exact value.
+        Each entry is within `rounding(d + 2) * unit_norms[i]` (plus 1e-290) of the exact
+        value: a dot product, a maximum, a product.
         """
         return np.maximum(points @ self.net.hidden.T, 0.0) * self.net.output
 
     def target_values(self, points: FloatArray) -> FloatArray:
         """f(x_p): float64 [P], within `target_error * target_mass` (plus 1e-290) of exact."""
         return self.target(points)
-
-    @property
-    def feature_error(self) -> float:
-        """Relative rounding error of one feature: a dot product, a maximum, a product."""
-        return rounding(self.d + 2)
 
     @property
     def target_error(self) -> float:

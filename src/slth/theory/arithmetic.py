@@ -28,11 +28,6 @@ def float_above(value: arb) -> float:
     return math.nextafter(float(value.upper()), math.inf)
 
 
-def float_below(value: arb) -> float:
-    """A float64 <= every number in the ball."""
-    return math.nextafter(float(value.lower()), -math.inf)
-
-
 def log_sum_above(logs: Sequence[arb]) -> float:
     """A float64 >= log(sum_i exp(logs[i])), whatever the size of the logs."""
     top = max(float_above(value) for value in logs)
