@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@echo "Compiling the kernels of the main job (cached, once)"
-	$(BIN)/slth gap --eps-min 0.25 --draws 1 --workers 1 --no-page --json > /dev/null 2>&1
+	$(BIN)/slth gap --eps-min 0.03 --draws 1 --workers 1 --no-page --json > /dev/null 2>&1
 	touch $@
 
 gap: setup
