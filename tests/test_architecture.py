@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [
     {"errors", "notebook"},
     {"network", "domain", "theory"},
-    {"proof", "limits", "exact", "archive", "layers"},
+    {"proof", "limits", "threads", "exact", "archive", "layers"},
     {"solution", "interop"},
     {"certify"},
     {"neurons", "weights"},

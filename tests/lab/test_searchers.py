@@ -3,9 +3,11 @@
 import pytest
 
 import slth
+from slth.lab import measure
 from slth.lab.measure import run_trial
 from slth.lab.plan import Grid, Plan
 from slth.neurons.contenders import CONTENDERS, REFITS
+from slth.threads import usable_threads
 
 
 def outcomes(grid):
@@ -43,3 +45,15 @@ def test_every_contender_is_a_plan_s_word_for_neurons_only():
         assert Plan("one", (Grid(("neurons",), *rest),)).trials()
         with pytest.raises(slth.InvalidInput, match="contender"):
             Grid(("weights",), *rest)
+
+
+def test_a_trial_leaves_the_other_processors_to_other_trials(monkeypatch):
+    seen = []
+
+    def search(*_, **__):
+        seen.append(usable_threads())
+        raise ValueError("no more is asked for")
+
+    monkeypatch.setattr(measure, "searcher_of", lambda *_: search)
+    outcomes(Grid(("neurons",), ("linear",), (2,), width=(3,)))
+    assert seen == [1]

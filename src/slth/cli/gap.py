@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from slth.lab.pools import LocalPool
 from slth.lab.rows import GapRun, Series
 from slth.network import Readout
 from slth.report import require_plotting, write_page
+from slth.threads import processors
 
 
 def gap(
@@ -75,8 +75,7 @@ def gap(
         Print one JSON object instead of the tables.
     """
     plan = plan_gap(d, readout, eps_min, draws, seed, max_width, search_seconds)
-    cores = os.cpu_count() or 1
-    workers = cores if workers is None else require_count("workers", workers, least=1)
+    workers = processors() if workers is None else require_count("workers", workers, least=1)
     if page:
         _require_folder(out.parent, "out")
         # Before the work, so that a missing plotting library is told at once.

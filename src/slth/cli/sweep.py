@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from slth.lab.store import Store
 from slth.lab.sweep import Event
 from slth.lab.tally import Tally
 from slth.lab.trial import Trial
+from slth.threads import processors
 
 # Without a terminal, a line this often.
 _LINE_SECONDS = 10.0
@@ -68,8 +68,7 @@ def sweep(
     """
     declared = Plan.read(plan)
     path = plan.with_suffix(".db") if store is None else store
-    cores = os.cpu_count() or 1
-    count = cores if workers is None else require_count("workers", workers, least=1)
+    count = processors() if workers is None else require_count("workers", workers, least=1)
     if dry_run:
         return _dry_run(declared, path, count, json)
     announce_compilation()

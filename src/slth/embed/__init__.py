@@ -17,12 +17,13 @@ from slth.embed.budget import Part, parts_of, plans_of, spend
 from slth.embed.domain import Even, require_even
 from slth.embed.embedding import Embedding
 from slth.embed.shape import Target, target_of
-from slth.embed.solve import Solved, default_workers, restore, solve
+from slth.embed.solve import Solved, restore, solve
 from slth.embed.source import Layer
 from slth.errors import InvalidInput, TicketError, require_count, require_positive
 from slth.interop import as_network
 from slth.layers import DeepNetwork
 from slth.limits import Progress, Report, silent
+from slth.threads import usable_threads
 
 __all__ = ["Embedding", "embed", "load"]
 
@@ -78,7 +79,7 @@ def embed(
         raise InvalidInput(
             "seed too large", got=seed, expected="below 2^63", fix="Choose a smaller seed."
         )
-    threads = default_workers() if workers is None else require_count("workers", workers, least=1)
+    threads = usable_threads() if workers is None else require_count("workers", workers, least=1)
     if construction not in get_args(Construction):
         raise InvalidInput(
             "unknown construction",
@@ -123,7 +124,7 @@ def load(path: str | os.PathLike[str], *, workers: int | None = None) -> Embeddi
         TicketError: the file is missing, damaged, of another version, or its seed does not draw
             the weights it was made from.
     """
-    threads = default_workers() if workers is None else require_count("workers", workers, least=1)
+    threads = usable_threads() if workers is None else require_count("workers", workers, least=1)
     stated = file.read(path)
     layers = layers_of(stated.shapes, stated.plans, stated.seed, stated.construction, stated.domain)
     solved = tuple(

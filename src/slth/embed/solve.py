@@ -8,7 +8,6 @@ number of threads or the size of blocks.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,11 +50,6 @@ class Solved:
     stacked: FloatArray | None
     kept: int
     digest: bytes
-
-
-def default_workers() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def solve(layer: Layer, kernel: FloatArray, bias: FloatArray, workers: int, tick: Tick) -> Solved:

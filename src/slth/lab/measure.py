@@ -14,6 +14,7 @@ from slth.lab.trial import Trial
 from slth.lab.width import Found, bracket_width, needed_width
 from slth.limits import Deadline, Progress, Report, silent
 from slth.solution import Solution, Status
+from slth.threads import at_most_threads
 from slth.ticket import Ticket
 
 # Called with what is reached so far.
@@ -35,7 +36,10 @@ def run_trial(trial: Trial, earlier: Earlier, say: Say) -> Outcome:
     started = time.monotonic()
     try:
         running = _Running(trial, _throttled(say))
-        outcome = running.bisect(earlier) if trial.width is None else running.search(trial.width)
+        # Whoever runs trials runs as many at a time as there are processors.
+        with at_most_threads(1):
+            width = trial.width
+            outcome = running.bisect(earlier) if width is None else running.search(width)
     except Exception as error:
         where = "".join(traceback.format_tb(error.__traceback__, limit=-3))
         outcome = Outcome("failed", message=f"{type(error).__name__}: {error}\n{where}")
