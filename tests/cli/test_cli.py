@@ -18,6 +18,8 @@ COMMANDS = [
     ["theory"],
     ["sweep"],
     ["export"],
+    ["report"],
+    ["embed"],
 ]
 
 
@@ -41,10 +43,17 @@ def test_help_teaches(capsys, command):
     assert len(out) > 200
 
 
+def test_the_overview_has_a_sentence_for_every_command(capsys):
+    _, out, _ = out_of(capsys, ["--help"])
+    listed = [line.split() for line in out.splitlines() if line.startswith("│ ")]
+    described = {words[1] for words in listed if len(words) > 4}
+    assert {command[0] for command in COMMANDS} <= described
+
+
 def test_prune_certify_check_round_trip(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "neurons", "--d", "2", "--width", "12", "--seed", "3"]
-    code, pruned = json_of(capsys, [*arguments, "--time-limit", "20", "--out", str(file)])
+    code, pruned = json_of(capsys, [*arguments, "--time-limit", "120", "--out", str(file)])
     assert code == 0
     assert pruned["status"] == "optimal"
     assert pruned["bound"] <= pruned["error"]["upper"]
@@ -60,6 +69,17 @@ def test_prune_certify_check_round_trip(capsys, tmp_path):
     code, certified = json_of(capsys, ["certify", str(file), "--eps", tight])
     assert code == 1
     assert not certified["holds"]
+
+
+def test_a_claim_holds_only_where_it_is_proven_to_the_last_digit(capsys, tmp_path):
+    file = tmp_path / "a.ticket"
+    arguments = ["prune", "neurons", "--d", "3", "--width", "8", "--seed", "1", "--eps", "0.99"]
+    assert json_of(capsys, [*arguments, "--out", str(file)])[0] == 0
+    _, error = json_of(capsys, ["certify", str(file), "--rtol", "1e-10"])
+    for factor, holds in ((1 + 1e-8, True), (1 - 1e-8, False)):
+        eps = repr(error["lower"] * factor)
+        code, certified = json_of(capsys, ["certify", str(file), "--eps", eps])
+        assert (code, certified["holds"]) == (int(not holds), holds)
 
 
 def test_prune_writes_proofs_that_check(capsys, tmp_path):

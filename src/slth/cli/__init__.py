@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import cyclopts
 from rich.console import Console
 
+from slth.cli import certify, check, embed, export, gap, prune, report, sweep, theory, width
 from slth.errors import SlthError
 
 app = cyclopts.App(
@@ -18,16 +19,16 @@ app = cyclopts.App(
     help="Certified strong lottery tickets: find, certify, refute and check subnetworks of "
     "random ReLU networks. Start with: slth gap",
 )
-app.command("slth.cli.gap:gap", name="gap")
-app.command("slth.cli.report:report", name="report")
-app.command("slth.cli.prune:app", name="prune")
-app.command("slth.cli.embed:embed", name="embed")
-app.command("slth.cli.certify:certify", name="certify")
-app.command("slth.cli.check:check", name="check")
-app.command("slth.cli.width:width", name="width")
-app.command("slth.cli.theory:app", name="theory")
-app.command("slth.cli.sweep:sweep", name="sweep")
-app.command("slth.cli.export:export_store", name="export")
+app.command(gap.gap, name="gap")
+app.command(report.report, name="report")
+app.command(prune.app)
+app.command(embed.embed, name="embed")
+app.command(certify.certify, name="certify")
+app.command(check.check, name="check")
+app.command(width.width, name="width")
+app.command(theory.app)
+app.command(sweep.sweep, name="sweep")
+app.command(export.export_store, name="export")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
