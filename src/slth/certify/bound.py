@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from scipy.linalg import lapack
 
 from slth.certify.objective import Objective
@@ -43,12 +44,37 @@ def lipschitz(objective: Objective) -> float:
 
     Every A_k is Lipschitz with this constant, and so is their minimum.
     """
-    width, d = objective.hidden.shape
-    norms = np.sqrt(np.einsum("md,md->m", objective.hidden, objective.hidden))
-    largest = np.abs(objective.linear).max(axis=1, initial=1e-290)
-    sums = largest * np.sqrt(((objective.linear / largest[:, None]) ** 2).sum(axis=1))
-    sums = sums + np.abs(objective.coefficients) @ norms
-    return float(sums.max()) * (1.0 + (width + 2 * d + 16) * 2.0**-52)
+    return lipschitz_bound(objective.linear, objective.coefficients, objective.hidden)
+
+
+@njit(cache=True, nogil=True)
+def lipschitz_bound(linear, coefficients, hidden):
+    """`lipschitz` of the objective with these arrays."""
+    width, d = hidden.shape
+    norms = np.empty(width)
+    for i in range(width):
+        norms[i] = _norm(hidden[i])
+    most = 0.0
+    for k in range(linear.shape[0]):
+        total = _norm(linear[k])
+        for i in range(width):
+            total += abs(coefficients[k, i]) * norms[i]
+        most = max(most, total)
+    return most * (1.0 + (width + 2 * d + 16) * 2.0**-52)
+
+
+@njit(cache=True, nogil=True)
+def _norm(row):
+    """The Euclidean norm without under- or overflow."""
+    largest = 0.0
+    for l in range(row.shape[0]):
+        largest = max(largest, abs(row[l]))
+    if largest == 0.0:
+        return 0.0
+    total = 0.0
+    for l in range(row.shape[0]):
+        total += (row[l] / largest) ** 2
+    return largest * math.sqrt(total)
 
 
 def norm_bound(objective: Objective) -> float:

@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.objective import COMBINATIONS
+from slth.certify.objective import combinations, scale_units, stacked
 from slth.certify.rounding import TINY, UNIT, add_pair, two_prod
 from slth.network import FloatArray, ReLUNetwork
 
@@ -30,34 +30,42 @@ def sup_on_circle(net: ReLUNetwork, target: ReLUNetwork) -> tuple[float, FloatAr
     Both networks have d = 2. The point is None when the upper bound is attained nowhere else than
     at 0.
     """
-    hidden = np.concatenate([net.hidden, target.hidden])
-    split = np.zeros((2, hidden.shape[0]))
-    split[0, : net.width] = net.output
-    split[1, net.width :] = target.output
-    alive = (hidden != 0.0).any(axis=1) & (split != 0.0).any(axis=0)
-    hidden, split = hidden[alive], split[:, alive]
-    if hidden.shape[0] == 0:
-        return 0.0, None
-    exponent = np.frexp(np.abs(hidden).max(axis=1))[1] - 1
-    hidden = np.ldexp(hidden, -exponent[:, None])
-    split = np.ldexp(split, exponent)
+    upper, x, y = circle_sup(*stacked(net, target), *combinations(net, target))
+    return upper, None if x == 0.0 and y == 0.0 else np.array([x, y])
+
+
+@njit(cache=True, nogil=True)
+def circle_sup(hidden, split, signs, pieces):
+    """(upper bound, x, y): the point is (0, 0) where there is none. See `stacked`,
+    `combinations`."""
+    hidden, split, _ = scale_units(hidden, split)
+    count = hidden.shape[0]
+    if count == 0:
+        return 0.0, 0.0, 0.0
     # Each unit's line by its direction with angle in [0, pi). Crossed counter-clockwise, a unit
     # turns on at the ray (w_y, -w_x) and off at (-w_y, w_x).
-    lines = np.column_stack([-hidden[:, 1], hidden[:, 0]])
-    flipped = (lines[:, 1] < 0) | ((lines[:, 1] == 0) & (lines[:, 0] < 0))
-    lines[flipped] *= -1.0
-    turn = np.where(flipped, 1.0, -1.0)
-    order = np.argsort(np.arctan2(lines[:, 1], lines[:, 0]), kind="stable")
+    lines = np.empty((count, 2))
+    turn = np.empty(count)
+    angles = np.empty(count)
+    mass = 0.0
+    for i in range(count):
+        x, y = -hidden[i, 1], hidden[i, 0]
+        flipped = y < 0.0 or (y == 0.0 and x < 0.0)
+        turn[i] = 1.0 if flipped else -1.0
+        lines[i, 0] = -x if flipped else x
+        lines[i, 1] = -y if flipped else y
+        angles[i] = math.atan2(lines[i, 1], lines[i, 0])
+        mass += (abs(split[0, i]) + abs(split[1, i])) * (abs(x) + abs(y))
+    order = np.argsort(angles, kind="mergesort")
     _order_exactly(lines, order)
-    upper, best, point = 0.0, 0.0, None
-    for rows in COMBINATIONS[net.readout, target.readout]:
-        signs = np.array(rows, dtype=np.float64)
-        bound, value, x, y = _sweep(hidden, split, lines, turn, order, signs)
+    upper = best = best_x = best_y = 0.0
+    for problem in range(pieces.shape[0]):
+        rows = signs[problem, : pieces[problem]]
+        bound, value, x, y = _sweep(hidden, split, lines, turn, order, rows)
         upper = max(upper, bound)
         if value > best:
-            best, point = value, np.array([x, y])
-    mass = float((np.abs(split).sum(axis=0) * np.abs(hidden).sum(axis=1)).sum())
-    return upper + TINY * (1.0 + mass), point
+            best, best_x, best_y = value, x, y
+    return upper + TINY * (1.0 + mass), best_x, best_y
 
 
 @njit(cache=True, nogil=True)

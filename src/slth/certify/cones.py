@@ -110,39 +110,12 @@ class _Search:
         rising, falling = split.rising.shape[0], split.falling.shape[0]
         per_level = (d + 2) * (rising + falling + 2)
         levels = max(2, min(_LEVELS, _WORK_ENTRIES // per_level))
-        self.levels = levels
         self.cost = d * (rising + falling) + 4 * d * d + 50
-        self.floats = (
-            np.empty((levels, d, d)),  # generators
-            np.empty((levels, d, d)),  # dual basis
-            np.empty((levels, pieces, d)),  # convex part at the generators
-            np.empty((levels, pieces, d)),  # linear part of the convex units decided so far
-            np.empty((levels, pieces, d)),  # and of the concave ones
-            np.empty((levels, d, rising + 1)),  # inner products with the open convex units
-            np.empty((levels, d, falling + 1)),
-            np.empty((levels, rising + 1)),  # the same at the new generator
-            np.empty((levels, falling + 1)),
-            np.empty((levels, 3 + pieces + d)),  # weight, bound, -, new generator and its values
-            np.empty((2, falling + 1)),  # tau, weight of the concave units
-        )
-        self.integers = (
-            np.empty((levels, rising + 1), np.int64),
-            np.empty((levels, falling + 1), np.int64),
-            np.empty((levels, 6), np.int64),  # open convex, open concave, state, edge, edge
-        )
-        self.left = (np.empty((4 * levels + 4, d, d)), np.empty((4 * levels + 4, 3)))
+        self.floats, self.integers, self.left = working_memory(levels, pieces, d, rising, falling)
         inputs = d - 1 if place.flat else d
         self.norms = np.einsum("jd,jd->j", split.falling[:, :inputs], split.falling[:, :inputs])
-        # Rounding errors (docs/certify.md, "Rounding"), for a Lipschitz bound below 2.
-        width = rising + falling
-        reach = place.generators_within(d)
-        self.errors = np.array(
-            [
-                reach * 2.0 * _UNIT * (4 * width + 16 * d + 64 + 2 * math.sqrt(d) * (d + 4)),
-                reach * 2.0 * _UNIT * 14 * math.sqrt(d),
-                2.0 * _UNIT * (8 * math.sqrt(d) if place.flat else 4),
-                reach * 2.0 * _UNIT * 4 * (d + 4),
-            ]
+        self.errors = rounding_terms(
+            rising + falling, d, place.generators_within(d), 8 * math.sqrt(d) if place.flat else 4.0
         )
 
     def run(
@@ -173,7 +146,7 @@ class _Search:
                 break
             heapq.heappop(heap)
             budget = 1 if depth == 0 else int(min(most, 300.0 + 0.3 * len(heap)))
-            count, left, value, closed = _explore(
+            count, left, value, closed = explore(
                 split.rising,
                 split.rising_weights,
                 split.falling,
@@ -219,8 +192,49 @@ def _dual_basis(cone: FloatArray) -> FloatArray:
         return np.ascontiguousarray(np.linalg.pinv(cone).T, dtype=np.float64)
 
 
+@njit(cache=True, nogil=True)
+def working_memory(levels, pieces, d, rising, falling):
+    """What `explore` writes to, for that many levels below a cone: (floats, integers, left)."""
+    floats = (
+        np.empty((levels, d, d)),  # generators
+        np.empty((levels, d, d)),  # dual basis
+        np.empty((levels, pieces, d)),  # convex part at the generators
+        np.empty((levels, pieces, d)),  # linear part of the convex units decided so far
+        np.empty((levels, pieces, d)),  # and of the concave ones
+        np.empty((levels, d, rising + 1)),  # inner products with the open convex units
+        np.empty((levels, d, falling + 1)),
+        np.empty((levels, rising + 1)),  # the same at the new generator
+        np.empty((levels, falling + 1)),
+        np.empty((levels, 3 + pieces + d)),  # weight, bound, -, new generator and its values
+        np.empty((2, falling + 1)),  # tau, weight of the concave units
+    )
+    integers = (
+        np.empty((levels, rising + 1), np.int64),
+        np.empty((levels, falling + 1), np.int64),
+        np.empty((levels, 6), np.int64),  # open convex, open concave, state, edge, edge
+    )
+    return floats, integers, (np.empty((4 * levels + 4, d, d)), np.empty((4 * levels + 4, 3)))
+
+
+@njit(cache=True, nogil=True)
+def rounding_terms(width, d, reach, displacement):
+    """What rounding may change (docs/certify.md, "Rounding"), for a Lipschitz bound below 2.
+
+    reach: a bound of the generators' norms. displacement: of a point at one split, in units of
+    2u.
+    """
+    return np.array(
+        [
+            reach * 2.0 * _UNIT * (4 * width + 16 * d + 64 + 2 * math.sqrt(d) * (d + 4)),
+            reach * 2.0 * _UNIT * 14 * math.sqrt(d),
+            2.0 * _UNIT * displacement,
+            reach * 2.0 * _UNIT * 4 * (d + 4),
+        ]
+    )
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _explore(
+def explore(
     rising,
     rising_weights,
     falling,

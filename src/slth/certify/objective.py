@@ -15,9 +15,11 @@ while min(G - F, G) <= 0 where G <= 0.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from slth.certify.rounding import TINY, UNIT
 from slth.network import FloatArray, ReLUNetwork
@@ -32,6 +34,16 @@ COMBINATIONS: dict[tuple[str, str], tuple[tuple[tuple[int, int], ...], ...]] = {
     ("linear", "relu"): (((-1, 1),), ((-1, 0),), ((1, -1), (1, 0))),
     ("relu", "relu"): (((1, -1), (1, 0)), ((-1, 1), (0, 1))),
 }
+
+
+def _as_arrays(rows: tuple[tuple[tuple[int, int], ...], ...]) -> tuple[FloatArray, np.ndarray]:
+    signs = np.zeros((len(rows), 2, 2))
+    for problem, row in enumerate(rows):
+        signs[problem, : len(row)] = row
+    return signs, np.array([len(row) for row in rows])
+
+
+_COMBINATION_ARRAYS = {readouts: _as_arrays(rows) for readouts, rows in COMBINATIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -56,105 +68,182 @@ class Objective:
 
 def objectives(net: ReLUNetwork, target: ReLUNetwork) -> list[Objective]:
     """The problems whose largest supremum (or 0) is sup |net - target| over the unit ball."""
+    reduced = reduce_units(*stacked(net, target))
+    return [
+        Objective(*one_problem(*reduced, np.array(rows, dtype=np.float64)))
+        for rows in COMBINATIONS[net.readout, target.readout]
+    ]
+
+
+def stacked(net: ReLUNetwork, target: ReLUNetwork) -> tuple[FloatArray, FloatArray]:
+    """The units of both, float64 [M, d], and [2, M] the weights of each in G and in F."""
     hidden = np.concatenate([net.hidden, target.hidden])
     split = np.zeros((2, hidden.shape[0]))
     split[0, : net.width] = net.output
     split[1, net.width :] = target.output
-    hidden, split, underflow = _scaled(hidden, split)
-    linear, split, hidden, slack = _merged(hidden, split)
-    slack += underflow
-    problems = []
-    for rows in COMBINATIONS[net.readout, target.readout]:
-        signs = np.array(rows, dtype=np.float64)
-        coefficients = signs @ split
-        mixed = (split != 0.0).all(axis=0)
-        rounding = 2 * UNIT * float(
-            np.abs(coefficients[:, mixed]).max(axis=0, initial=0.0)
-            @ np.abs(hidden[mixed]).sum(axis=1)
-        ) + 2 * UNIT * float(np.abs(linear).sum())
-        used = (coefficients != 0.0).any(axis=0)
-        problems.append(
-            Objective(
-                signs @ linear,
-                np.ascontiguousarray(coefficients[:, used]),
-                np.ascontiguousarray(hidden[used]),
-                (slack + rounding) * (1 + 2.0**-40),
-            )
-        )
-    return problems
+    return hidden, split
 
 
-def _scaled(hidden: FloatArray, split: FloatArray) -> tuple[FloatArray, FloatArray, float]:
-    """Drop dead units and scale each row's largest entry into [1, 2), output weights inversely."""
-    alive = (hidden != 0.0).any(axis=1) & (split != 0.0).any(axis=0)
-    hidden, split = hidden[alive], split[:, alive]
-    if hidden.shape[0] == 0:
-        return hidden, split, 0.0
-    exponent = np.frexp(np.abs(hidden).max(axis=1))[1] - 1
-    scaled = np.ldexp(hidden, -exponent[:, None])
-    coefficients = np.ldexp(split, exponent)
-    # Powers of two are exact unless a result is subnormal.
-    mass = float(np.abs(coefficients).sum())
-    return scaled, coefficients, TINY * (1.0 + mass) * hidden.shape[0] * hidden.shape[1]
+def combinations(net: ReLUNetwork, target: ReLUNetwork) -> tuple[FloatArray, np.ndarray]:
+    """`COMBINATIONS` for these readouts as arrays: signs float64 [problems, 2, 2] and how many of
+    each problem's rows count, int64 [problems]."""
+    return _COMBINATION_ARRAYS[net.readout, target.readout]
 
 
-def _merged(
-    hidden: FloatArray, split: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-    """Merge parallel and antiparallel units: relu(s t) = s relu(t), relu(-t) = relu(t) - t.
-
-    Returns (linear [2, d], split [2, M'], hidden [M', d], slack).
-    """
-    linear = np.zeros((2, hidden.shape[1]))
-    if hidden.shape[0] < 2:
-        return linear, split, hidden, 0.0
-    norms = np.linalg.norm(hidden, axis=1)
-    directions = hidden / norms[:, None]
-    pivot = np.argmax(np.abs(directions) > 0.5 / np.sqrt(hidden.shape[1]), axis=1)
-    signs = np.sign(directions[np.arange(len(pivot)), pivot])
-    directions *= signs[:, None]
-    # Equal directions have equal projections on any vector; a generic one separates the others.
-    generic = np.cos(np.arange(1.0, hidden.shape[1] + 1) * 1.2345678)
-    keys = directions @ generic
-    order = np.argsort(keys, kind="stable")
-    close = np.abs(np.diff(keys[order])) <= _PARALLEL
-    close[close] = (
-        np.abs(np.diff(directions[order], axis=0)[close]).max(axis=1, initial=0.0) <= _PARALLEL
+@njit(cache=True, nogil=True)
+def one_problem(linear, split, hidden, slack, signs):
+    """The problem min_k signs[k, 0] G + signs[k, 1] F of reduced units, as `Objective` has it."""
+    pieces, d = signs.shape[0], hidden.shape[1]
+    coefficients = np.empty((pieces, hidden.shape[0]))
+    used = np.empty(hidden.shape[0], np.int64)
+    count = 0
+    rounding = 0.0
+    for i in range(hidden.shape[0]):
+        largest = 0.0
+        for k in range(pieces):
+            coefficients[k, count] = signs[k, 0] * split[0, i] + signs[k, 1] * split[1, i]
+            largest = max(largest, abs(coefficients[k, count]))
+        if largest == 0.0:
+            continue
+        used[count] = i
+        count += 1
+        if split[0, i] != 0.0 and split[1, i] != 0.0:
+            for l in range(d):
+                rounding += 2.0 * UNIT * largest * abs(hidden[i, l])
+    pieces_linear = np.zeros((pieces, d))
+    for k in range(pieces):
+        for l in range(d):
+            pieces_linear[k, l] = signs[k, 0] * linear[0, l] + signs[k, 1] * linear[1, l]
+    for l in range(d):
+        rounding += 2.0 * UNIT * (abs(linear[0, l]) + abs(linear[1, l]))
+    return (
+        pieces_linear,
+        coefficients[:, :count].copy(),
+        hidden[used[:count]],
+        (slack + rounding) * (1.0 + 2.0**-40),
     )
-    group = np.concatenate([[0], np.cumsum(~close)])
-    if group[-1] + 1 == hidden.shape[0]:
-        return linear, split, hidden, 0.0
-    split = split.copy()
-    dropped = np.zeros(hidden.shape[0], dtype=bool)
-    slack = 0.0
-    starts = np.flatnonzero(np.concatenate([[True], ~close]))
-    ends = np.append(starts[1:], hidden.shape[0])
-    for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
-        slack += _merge_group(np.sort(order[start:end]), hidden, split, signs, dropped, linear)
-    return linear, split[:, ~dropped], hidden[~dropped], slack
 
 
-def _merge_group(
-    members: np.ndarray,
-    hidden: FloatArray,
-    split: FloatArray,
-    signs: FloatArray,
-    dropped: np.ndarray,
-    linear: FloatArray,
-) -> float:
-    """Move all members' coefficients to the first one, in place; return what that may change."""
+@njit(cache=True, nogil=True)
+def scale_units(hidden, split):
+    """Drop dead units and scale each row's largest entry into [1, 2), output weights inversely.
+
+    Returns (hidden [M', d], split [2, M'], mass = the sum of |split|); powers of two are exact
+    unless a result is subnormal.
+    """
+    width, d = hidden.shape
+    rows = np.empty((width, d))
+    weights = np.empty((2, width))
+    kept = 0
+    mass = 0.0
+    for i in range(width):
+        largest = 0.0
+        for l in range(d):
+            largest = max(largest, abs(hidden[i, l]))
+        if largest == 0.0 or (split[0, i] == 0.0 and split[1, i] == 0.0):
+            continue
+        exponent = math.frexp(largest)[1] - 1
+        for l in range(d):
+            rows[kept, l] = math.ldexp(hidden[i, l], -exponent)
+        for k in range(2):
+            weights[k, kept] = math.ldexp(split[k, i], exponent)
+            mass += abs(weights[k, kept])
+        kept += 1
+    return rows[:kept].copy(), weights[:, :kept].copy(), mass
+
+
+@njit(cache=True, nogil=True)
+def reduce_units(hidden, split):
+    """Drop dead units, scale the others and merge parallel and antiparallel ones.
+
+    Returns (linear [2, d], split [2, M'], hidden [M', d], slack): within the slack on the unit
+    ball, G and F are <linear[k], x> + sum_i split[k, i] relu(<hidden[i], x>), k = 0, 1.
+    """
+    rows, weights, mass = scale_units(hidden, split)
+    count, d = rows.shape
+    linear = np.zeros((2, d))
+    slack = TINY * (1.0 + mass) * count * d
+    if count < 2:
+        return linear, weights, rows, slack
+    signs, directions, order = _directions(rows)
+    alive = np.ones(count, np.bool_)
+    start = 0
+    for end in range(1, count + 1):
+        if end < count and _parallel(directions, order[end - 1], order[end]):
+            continue
+        if end - start > 1:
+            slack += _merge(order[start:end], rows, weights, signs, alive, linear)
+        start = end
+    kept = 0
+    for i in range(count):
+        if alive[i]:
+            rows[kept] = rows[i]
+            weights[:, kept] = weights[:, i]
+            kept += 1
+    return linear, weights[:, :kept].copy(), rows[:kept].copy(), slack
+
+
+@njit(cache=True, nogil=True)
+def _directions(rows):
+    """Each row's sign, its direction times that sign, and an order that has equal ones together."""
+    count, d = rows.shape
+    signs = np.empty(count)
+    directions = np.empty((count, d))
+    keys = np.zeros(count)
+    for i in range(count):
+        norm = 0.0
+        for l in range(d):
+            norm += rows[i, l] * rows[i, l]
+        norm = math.sqrt(norm)
+        signs[i] = 0.0
+        for l in range(d):
+            directions[i, l] = rows[i, l] / norm
+            if signs[i] == 0.0 and abs(directions[i, l]) > 0.5 / math.sqrt(d):
+                signs[i] = 1.0 if directions[i, l] > 0.0 else -1.0
+        for l in range(d):
+            directions[i, l] *= signs[i]
+            # Equal directions have equal projections; a generic one separates the others.
+            keys[i] += directions[i, l] * math.cos((l + 1.0) * 1.2345678)
+    return signs, directions, np.argsort(keys, kind="mergesort")
+
+
+@njit(cache=True, nogil=True)
+def _parallel(directions, i, j):
+    for l in range(directions.shape[1]):
+        if abs(directions[i, l] - directions[j, l]) > _PARALLEL:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _merge(members, hidden, split, signs, alive, linear):
+    """Move the members' weights to the first of them, in place; return what that may change.
+
+    relu(s t) = s relu(t), relu(-t) = relu(t) - t.
+    """
+    d = hidden.shape[1]
     first = members[0]
-    row = hidden[first]
-    largest = int(np.argmax(np.abs(row)))
-    length = float(np.abs(row).sum())
+    for other in members:
+        first = min(first, other)
+    largest = 0
+    length = 0.0
+    for l in range(d):
+        length += abs(hidden[first, l])
+        if abs(hidden[first, l]) > abs(hidden[first, largest]):
+            largest = l
     slack = 0.0
-    for other in members[1:]:
-        ratio = abs(hidden[other, largest] / row[largest])
+    for other in members:
+        if other == first:
+            continue
+        alive[other] = False
+        ratio = abs(hidden[other, largest] / hidden[first, largest])
         antiparallel = signs[other] != signs[first]
-        image = -ratio * row if antiparallel else ratio * row
+        signed = -ratio if antiparallel else ratio
         # Exact for copies: ratio = 1 and the difference vanishes.
         exact = ratio == 1.0
-        change = float(np.abs(hidden[other] - image).sum())
+        change = 0.0
+        for l in range(d):
+            change += abs(hidden[other, l] - signed * hidden[first, l])
         if not exact:
             change += 4 * UNIT * ratio * length
         for k in range(2):
@@ -170,8 +259,8 @@ def _merge_group(
             slack += abs(weight) * change + rounding * length
             split[k, first] = total
             if antiparallel:
-                linear[k] -= moved * row
-                slack += 2 * UNIT * (abs(moved) * length + float(np.abs(linear[k]).sum()))
-        split[:, other] = 0.0
-        dropped[other] = True
+                for l in range(d):
+                    linear[k, l] -= moved * hidden[first, l]
+                    slack += 2 * UNIT * abs(linear[k, l])
+                slack += 2 * UNIT * abs(moved) * length
     return slack

@@ -8,6 +8,8 @@ the bounds used here are twice that and more. `TINY` covers products that underf
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
@@ -76,22 +78,19 @@ def _value(hidden, output, x):
     return total, lo - (total - hi), error
 
 
-def value(net: ReLUNetwork, x: FloatArray) -> tuple[float, float, float]:
-    """The network's value at the float point x as (hi, lo, error): |hi + lo - exact| <= error.
+@njit(cache=True, nogil=True)
+def distance_at(g_hidden, g_output, g_relu, f_hidden, f_output, f_relu, x):
+    """Rigorous (lower, upper) for the distance of two networks' values at the float point x.
 
-    x: float64 [d], taken as an exact real point. The readout is applied.
+    g_relu, f_relu: whether the readout is "relu".
     """
-    hi, lo, error = _value(net.hidden, net.output, np.ascontiguousarray(x, dtype=np.float64))
-    if net.readout == "relu" and hi + lo < 0.0:
+    g_hi, g_lo, g_error = _value(g_hidden, g_output, x)
+    if g_relu and g_hi + g_lo < 0.0:
         # max(., 0) is 1-Lipschitz: the error stays.
-        return 0.0, 0.0, error
-    return hi, lo, error
-
-
-def difference(net: ReLUNetwork, target: ReLUNetwork, x: FloatArray) -> tuple[float, float]:
-    """Rigorous (lower, upper) for |net(x) - target(x)| at the float point x [d]."""
-    g_hi, g_lo, g_error = value(net, x)
-    f_hi, f_lo, f_error = value(target, x)
+        g_hi = g_lo = 0.0
+    f_hi, f_lo, f_error = _value(f_hidden, f_output, x)
+    if f_relu and f_hi + f_lo < 0.0:
+        f_hi = f_lo = 0.0
     # An exact zero error means both values are known to the last bit of their pairs.
     difference_hi = g_hi - f_hi
     back = difference_hi - g_hi
@@ -105,8 +104,31 @@ def difference(net: ReLUNetwork, target: ReLUNetwork, x: FloatArray) -> tuple[fl
     return max(0.0, distance - error), distance + error
 
 
-def into_ball(x: FloatArray) -> FloatArray:
+def difference(net: ReLUNetwork, target: ReLUNetwork, x: FloatArray) -> tuple[float, float]:
+    """Rigorous (lower, upper) for |net(x) - target(x)| at the float point x [d], taken as exact."""
+    return distance_at(
+        net.hidden,
+        net.output,
+        net.readout == "relu",
+        target.hidden,
+        target.output,
+        target.readout == "relu",
+        np.ascontiguousarray(x, dtype=np.float64),
+    )
+
+
+@njit(cache=True, nogil=True)
+def into_ball(x):
     """Scale a non-zero point onto the unit sphere, from inside: ||result||_2 <= 1 exactly."""
-    unit = x / np.max(np.abs(x))
-    unit = unit / np.linalg.norm(unit)
-    return unit * (1.0 - (x.shape[0] / 2 + 5) * UNIT)
+    largest = 0.0
+    for k in range(x.shape[0]):
+        largest = max(largest, abs(x[k]))
+    unit = np.empty(x.shape[0])
+    norm = 0.0
+    for k in range(x.shape[0]):
+        unit[k] = x[k] / largest
+        norm += unit[k] * unit[k]
+    norm = math.sqrt(norm)
+    for k in range(x.shape[0]):
+        unit[k] = unit[k] / norm * (1.0 - (x.shape[0] / 2 + 5) * UNIT)
+    return unit
