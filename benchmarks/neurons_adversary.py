@@ -18,8 +18,8 @@ import slth
 from benchmarks.instances import instance
 from benchmarks.table import show
 from slth.limits import Deadline
-from slth.neurons.circle_search import search_circle
 from slth.neurons.local import Candidate, anneal
+from slth.neurons.plane.search import search_circle
 from slth.neurons.problem import Problem
 
 _WIDTHS = {2: (10, 32), 3: (10, 28), 5: (10, 28), 8: (10, 24)}

@@ -17,11 +17,11 @@ import slth
 from benchmarks.table import show
 from slth.certify.circle import sup_on_circle
 from slth.limits import Deadline
-from slth.neurons.circle_refute import circle_bound
-from slth.neurons.circle_search import search_circle
 from slth.neurons.cluster import search_clusters
+from slth.neurons.plane.refute import circle_bound
+from slth.neurons.plane.search import search_circle
+from slth.neurons.plane.wedge import refute_on_wedges, wedge_bound
 from slth.neurons.problem import Problem
-from slth.neurons.wedge import refute_on_wedges, wedge_bound
 
 _WIDTHS = (30, 60, 100, 300, 1000, 10_000, 100_000, 1_000_000)
 _SEEDS = (1, 2, 3)

@@ -8,17 +8,17 @@ import numpy as np
 
 from slth.network import FloatArray
 from slth.neurons.branch import BELOW
-from slth.neurons.circle_refute import circle_bound, decide_on_circle
-from slth.neurons.circle_search import search_circle
 from slth.neurons.cluster import best_of_few, search_clusters
 from slth.neurons.greedy import search_greedily
 from slth.neurons.local import Candidate, anneal
+from slth.neurons.plane.refute import circle_bound, decide_on_circle
+from slth.neurons.plane.search import search_circle
+from slth.neurons.plane.wedge import refute_on_wedges, wedge_bound
 from slth.neurons.problem import Problem
 from slth.neurons.race import Race
 from slth.neurons.recording import one_leaf
 from slth.neurons.relaxation import WIDEST
 from slth.neurons.rung import climb_rung, prove_empty
-from slth.neurons.wedge import refute_on_wedges, wedge_bound
 from slth.neurons.witness import witness_bound
 
 # Cutoffs of successive trees, as fractions of the way from the proven bound to the ticket, and the

@@ -20,7 +20,7 @@ from numba import njit
 
 from slth.limits import Deadline
 from slth.network import FloatArray
-from slth.neurons.wedge_cells import PAD, ROUNDING, before_gap, before_jump, mark_band
+from slth.neurons.plane.wedge_cells import PAD, ROUNDING, before_gap, before_jump, mark_band
 
 # Breakpoints with |t| beyond this are outside every window: the band widens as sqrt(1 + t^2).
 _REACH = 2.0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from slth.neurons.circle_frame import Frame, Half, frame_of
-from slth.neurons.circle_paths import count_paths, list_paths, new_climb, new_paths
+from slth.neurons.plane.frame import Frame, Half, frame_of
+from slth.neurons.plane.paths import count_paths, list_paths, new_climb, new_paths
 from tests.neurons.every_subset import gaussian
 
 SLOPES = (-3.0, 2.0)

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slth.limits import Deadline
-from slth.neurons.circle_frame import frame_of
-from slth.neurons.circle_refute import circle_bound, refute_on_circle
-from slth.neurons.circle_walk import error_of
+from slth.neurons.plane.frame import frame_of
+from slth.neurons.plane.refute import circle_bound, refute_on_circle
+from slth.neurons.plane.walk import error_of
 from tests.neurons.every_subset import errors_of_all, gaussian
 
 

@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.neurons.circle_frame import CHART, KINK
-from slth.neurons.wedge_cells import PAD, before_gap, before_jump, mark_band
+from slth.neurons.plane.frame import CHART, KINK
+from slth.neurons.plane.wedge_cells import PAD, before_gap, before_jump, mark_band
 
 
 def new_room(paths: int) -> tuple[np.ndarray, ...]:

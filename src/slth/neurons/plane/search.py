@@ -15,10 +15,10 @@ import numpy as np
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.neurons.circle_frame import MOST_UNITS, Frame, frame_of
-from slth.neurons.circle_refute import walk_all
-from slth.neurons.circle_walk import best_of_all, explore, new_room, viable_states
-from slth.neurons.wedge import wedge_bound
+from slth.neurons.plane.frame import MOST_UNITS, Frame, frame_of
+from slth.neurons.plane.refute import walk_all
+from slth.neurons.plane.walk import best_of_all, explore, new_room, viable_states
+from slth.neurons.plane.wedge import wedge_bound
 
 _SLOPE, _ROWS = 4.0, 4096
 # How far a pair may be from closing, in units of eps: value, level and odd part.

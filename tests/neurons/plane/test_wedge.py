@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from slth.limits import Deadline
-from slth.neurons.wedge import refute_on_wedges, wedge_bound
+from slth.neurons.plane.wedge import refute_on_wedges, wedge_bound
 from tests.neurons.every_subset import errors_of_all, gaussian
 
 # Optimal errors at width 60, proven by two independent methods (branch-and-bound, enumeration).

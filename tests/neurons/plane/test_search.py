@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from slth.limits import Deadline
-from slth.neurons.circle_search import search_circle
-from slth.neurons.wedge import wedge_bound
+from slth.neurons.plane.search import search_circle
+from slth.neurons.plane.wedge import wedge_bound
 from tests.neurons.every_subset import errors_of_all, gaussian
 
 
@@ -18,7 +18,7 @@ def sampled_error(hidden, output, target, keep):
 def test_finds_the_best_subset_of_a_narrow_network(width):
     for seed in range(4):
         hidden, output, target = gaussian(width, 40 + seed)
-        keep, error = search_circle(hidden, output, target, 0.0, Deadline(20.0), seed)
+        keep, error = search_circle(hidden, output, target, 0.0, Deadline(120.0), seed)
         errors = errors_of_all(hidden, output, target)
         assert error == pytest.approx(errors.min(), rel=1e-9)
         assert errors[(keep * 2 ** np.arange(width)).sum()] == pytest.approx(error, rel=1e-9)

@@ -18,8 +18,8 @@ import numpy as np
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.neurons.circle_frame import CHART, Frame, Half, frame_of
-from slth.neurons.circle_paths import (
+from slth.neurons.plane.frame import CHART, Frame, Half, frame_of
+from slth.neurons.plane.paths import (
     count_paths,
     join_paths,
     list_paths,

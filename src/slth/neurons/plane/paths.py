@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from slth.neurons.circle_frame import CHART, KINK, Half
-from slth.neurons.circle_walk import by_bucket, choose, error_of
+from slth.neurons.plane.frame import CHART, KINK, Half
+from slth.neurons.plane.walk import by_bucket, choose, error_of
 
 # Vertices of a polygon, at most; one that would have more is replaced by its bounding box.
 _CORNERS = 16
