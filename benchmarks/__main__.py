@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-_NOT_BENCHMARKS = {"__init__", "__main__", "instances", "mixed_integer", "table"}
+_NOT_BENCHMARKS = {"__init__", "__main__", "instances", "ledger", "mixed_integer", "table"}
 
 
 def main(names: list[str]) -> int:

@@ -6,19 +6,13 @@
 - prune: M - 1 units chosen from 4 M by swaps so that their sum is near the neuron: what pruning
   meets.
 
-The last columns compare: SCIP on a mixed-integer model (binaries for the convex units only), where
-the interpreter named by the environment variable PEER_PYTHON has pyscipopt.
+Other programs on the same instances: `certify_peers`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -29,35 +23,6 @@ from slth.network import FloatArray
 _CELLS = [
     (width, d) for d in (3, 4, 5, 6, 8, 10, 16) for width in (10, 20, 50, 100)
 ]  # one row each
-_PEER_CELLS = {(20, 8), (50, 8), (100, 5), (100, 8), (50, 16)}
-
-_SCIP = """
-import json, sys
-import numpy as np
-from pyscipopt import Model, quicksum
-data = np.load(sys.argv[1]); weights, hidden = data["weights"], data["hidden"]
-seconds = float(sys.argv[2]); best = bound = 0.0; spent = 0.0
-for sign in (1, -1):
-    model = Model(); model.hideOutput(); model.setParam("limits/time", max(0.1, seconds - spent))
-    model.setParam("limits/gap", 1e-6); model.setParam("parallel/maxnthreads", 1)
-    d = hidden.shape[1]
-    x = [model.addVar(lb=-1, ub=1) for _ in range(d)]
-    model.addCons(quicksum(v * v for v in x) <= 1)
-    terms = []
-    for c, w in zip(sign * weights, hidden):
-        size = float(np.linalg.norm(w)); t = quicksum(float(a) * v for a, v in zip(w, x))
-        y = model.addVar(lb=0, ub=size)
-        if c > 0:
-            on = model.addVar(vtype="B")
-            model.addCons(y <= t + size * (1 - on)); model.addCons(y <= size * on)
-        else:
-            model.addCons(y >= t)
-        terms.append(float(c) * y)
-    model.setObjective(quicksum(terms), "maximize"); model.optimize()
-    best = max(best, model.getPrimalbound()); bound = max(bound, model.getDualbound())
-    spent += model.getSolvingTime()
-print(json.dumps([spent, best, bound]))
-"""
 
 
 def gauss(width: int, d: int) -> tuple[FloatArray, FloatArray]:
@@ -111,25 +76,6 @@ def run(
     return time.perf_counter() - started, enclosure
 
 
-def _scip(weights: FloatArray, hidden: FloatArray, seconds: float) -> str:
-    interpreter = os.environ.get("PEER_PYTHON")
-    if interpreter is None:
-        return "-"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "instance.npz"
-        np.savez(path, weights=weights, hidden=hidden)
-        answer = subprocess.run(
-            [interpreter, "-c", _SCIP, str(path), str(seconds)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if answer.returncode != 0:
-        return "-"
-    spent, best, bound = json.loads(answer.stdout.splitlines()[-1])
-    return f"{spent:.2f} s, gap {bound / max(best, 1e-300) - 1:.1e}"
-
-
 def main(seconds: float = 60.0) -> None:
     """Print one table a family."""
     for d in (3, 8):
@@ -149,12 +95,11 @@ def main(seconds: float = 60.0) -> None:
                     last.upper / last.lower - 1.0,
                     str(last.status),
                     last.method,
-                    _scip(weights, hidden, seconds) if (width, d) in _PEER_CELLS else "",
                 )
             )
         show(
             f"{family.__name__}: seconds to 1 %, to 1e-6, gap within {seconds:g} s",
-            ("d", "M", "1 %", "1e-6", "gap", "status", "method", "SCIP"),
+            ("d", "M", "1 %", "1e-6", "gap", "status", "method"),
             rows,
         )
 
