@@ -7,9 +7,23 @@ keeps all of them busy, e.g. with one trial a processor, says `at_most_threads(1
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Map(Protocol):
+    """Calls a function with every item; the results, in the items' order."""
+
+    def __call__(
+        self, call: Callable[[Item], Result], items: Iterable[Item], /
+    ) -> list[Result]: ...
+
 
 _most: ContextVar[int | None] = ContextVar("most_threads", default=None)
 
@@ -33,3 +47,16 @@ def at_most_threads(count: int) -> Iterator[None]:
         yield
     finally:
         _most.reset(token)
+
+
+@contextmanager
+def crew(count: int) -> Iterator[Map]:
+    """Within, a map that computes on `count` threads, or in the calling one if that is 1.
+
+    What runs in the crew's threads finds `usable_threads() == 1`, so that crews do not nest.
+    """
+    if count == 1:
+        yield lambda call, items: [call(item) for item in items]
+        return
+    with ThreadPoolExecutor(count, initializer=_most.set, initargs=(1,)) as pool:
+        yield lambda call, items: list(pool.map(call, items))

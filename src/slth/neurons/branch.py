@@ -16,37 +16,17 @@ import numpy as np
 
 from slth.limits import Deadline
 from slth.network import FloatArray
+from slth.neurons.grove import Branch, Closing, grow, hand_out
 from slth.neurons.local import Candidate
 from slth.neurons.pool import PointPool
 from slth.neurons.problem import Problem, random_sphere, rounding
 from slth.neurons.recording import Recording
-from slth.neurons.simplex import start
 from slth.neurons.sphere import peaks
-from slth.neurons.tree import (
-    CANDIDATE,
-    CUTOFF,
-    DEPTH,
-    DONE,
-    FRESH,
-    GIVE_UP,
-    NODES,
-    OPEN,
-    PIVOTS,
-    SLIP,
-    TILTED,
-    Tree,
-    advance,
-    close,
-    empty_tree,
-    level,
-)
-from slth.neurons.tree_log import Log, empty_log
+from slth.neurons.tree import CANDIDATE
 from slth.proof import OPTIMAL_WITHIN, RefutationProof
+from slth.threads import crew, usable_threads
 
-_TREE_BYTES = 300_000_000
 _POOL_ROOM = 4000
-# Table entries rewritten in one compiled slice, a few tenths of a second.
-_SLICE_ENTRIES = 400_000_000
 # The cutoff is set this far below a ticket's error: what is proven optimal is so to this factor.
 BELOW = 0.5 * OPTIMAL_WITHIN
 
@@ -96,75 +76,69 @@ def search_tree(
         units: int64 [N], the names of the problem's units there.
     """
     width = problem.width
-    log = empty_log(width)
     units = np.arange(width) if units is None else units
     pool = PointPool(problem, first.shape[0] + points.shape[0] + _POOL_ROOM, cutoff)
     numbers = np.concatenate([pool.always, pool.add(first)])
     pool.add(points)
-    capacity = 3 * width // 2 + 40
-    depth = max(2, min(width + 2, _TREE_BYTES // (8 * capacity * (width + 1))))
-    tree = empty_tree(width, capacity, depth)
+    if numbers.size == 0:
+        numbers = pool.add(random_sphere(rng, 2, problem.d))
     # Sums of at most N + 1 rows, of N gains, and one feature or target value each, all relative
     # to the masses; the factor 4 covers numerator, denominator and the quotient.
     mass = math.fsum(problem.unit_norms) + problem.target_mass + pool.crowd_mass
     slip = rounding(4 * (width + 16) + problem.d + problem.target.width) * mass
-    tree.levels[CUTOFF] = cutoff
-    tree.levels[SLIP] = slip
-    tree.levels[OPEN] = math.inf
-    tree.levels[TILTED] = pool.tilted + 2.0 * slip
-    tree.counts[FRESH] = 1
-    if numbers.size == 0:
-        numbers = pool.add(random_sphere(rng, 2, problem.d))
-    start(level(tree, 0), pool.arrays, numbers[: capacity // 2])
-    z = np.zeros(width)
-    budget = max(20, _SLICE_ENTRIES // (capacity * (width + 1)))
-    last: bytes | None = None
-    finished = False
-    while not deadline.expired and not (recording and recording.full):
-        code = advance(tree, pool.arrays, z, log, budget)
-        _empty(log, recording, units)
-        if code == DONE:
-            finished = True
-            break
-        if code == CANDIDATE:
-            keep = z > 0.5
-            places, heights = peaks(problem, keep.astype(np.float64), rng, deadline)
-            error = float(heights.max(initial=0.0))
-            if error < float(tree.levels[CUTOFF]):
-                verdict = judge(Candidate(keep, error))
-                if verdict.stop:
-                    break
-                error = max(error, verdict.error)
-                if verdict.witness is not None:
-                    pool.add(verdict.witness[None])
-                lowered = min(float(tree.levels[CUTOFF]), error * (1.0 - BELOW))
-                tree.levels[CUTOFF] = lowered
-                pool.lower_cutoff(lowered)
-            pool.add(places[:12])
-            # The same mask again: its points are known and do not settle it.
-            tree.counts[GIVE_UP] = int(keep.tobytes() == last)
-            last = keep.tobytes()
-    bound = min(float(tree.levels[CUTOFF]), float(tree.levels[OPEN]))
+    # A written proof is one tree in preorder.
+    threads = 1 if recording else usable_threads()
+    branches = grow(threads, width, Closing(cutoff, slip, pool.tilted))
+    branches[0].plant(pool.arrays, numbers)
+    finished = stopped = False
+    with crew(threads) as run:
+        while not (stopped or deadline.expired or (recording and recording.full)):
+            hand_out(branches)
+            busy = [branch for branch in branches if not branch.idle]
+            if not busy:
+                finished = True
+                break
+            codes = run(lambda branch: branch.advance(pool.arrays), busy)
+            for branch, code in zip(busy, codes, strict=True):
+                branch.record(recording, units)
+                if code == CANDIDATE and not stopped:
+                    cutoff, stopped = _settled(branch, cutoff, problem, pool, rng, deadline, judge)
+            for branch in branches:
+                branch.lower_cutoff(cutoff)
     if not finished:
-        # Open nodes: the siblings still to come on the path, and the node being worked on.
-        path = tree.bound[: max(1, int(tree.counts[DEPTH]) + 1)]
-        bound = min(bound, float(path.min()))
-        _close_path(tree, log)
-        _empty(log, recording, units)
-    bound = max(0.0, bound)
+        branches[0].close_path()
+        branches[0].record(recording, units)
+    bound = max(0.0, min(branch.bound for branch in branches))
     proof = recording.proof(pool.points) if recording and bound > 0.0 else None
-    return Outcome(bound, finished, int(tree.counts[NODES]), int(tree.counts[PIVOTS]), proof)
+    nodes, pivots = sum(b.nodes for b in branches), sum(b.pivots for b in branches)
+    return Outcome(bound, finished, nodes, pivots, proof)
 
 
-def _empty(log: Log, recording: Recording | None, units: np.ndarray) -> None:
-    if recording is not None:
-        recording.read(log, units)
-    log.used[:] = 0
+def _settled(
+    branch: Branch,
+    cutoff: float,
+    problem: Problem,
+    pool: PointPool,
+    rng: np.random.Generator,
+    deadline: Deadline,
+    judge: Callable[[Candidate], Verdict],
+) -> tuple[float, bool]:
+    """Judge the mask that a branch has met, and add the points where it errs to the pool.
 
-
-def _close_path(tree: Tree, log: Log) -> None:
-    """Log the open nodes as leaves, each with the bound of its parent or its own."""
-    deepest = int(tree.counts[DEPTH])
-    for depth in range(deepest, -1, -1):
-        if depth == deepest or tree.stage[depth] < 2:
-            close(tree, depth, log)
+    Returns the cutoff, lowered if the mask errs less; whether the search is to stop.
+    """
+    keep = branch.mask
+    places, heights = peaks(problem, keep.astype(np.float64), rng, deadline)
+    error = float(heights.max(initial=0.0))
+    if error < cutoff:
+        verdict = judge(Candidate(keep, error))
+        if verdict.stop:
+            return cutoff, True
+        error = max(error, verdict.error)
+        if verdict.witness is not None:
+            pool.add(verdict.witness[None])
+        cutoff = min(cutoff, error * (1.0 - BELOW))
+        pool.lower_cutoff(cutoff)
+    pool.add(places[:12])
+    branch.judged()
+    return cutoff, False

@@ -315,6 +315,32 @@ def close(tree, depth, log):
 
 
 @njit(cache=True, nogil=True)
+def descend(source, i, goal, j, side):
+    """Let `goal` go on at its level j, with the child of node i of `source` whose branching unit
+    has value `side`."""
+    unit = source.unit[i]
+    child = level(goal, j)
+    _copy(level(source, i), child)
+    if side == 0:
+        child.high[unit] = 0.0
+    else:
+        child.low[unit] = 1.0
+    # A fallback branching may take a nonbasic unit: its value must move with its bounds.
+    for k in range(child.nonbasic.shape[0]):
+        if child.nonbasic[k] == unit and child.at[k] != side:
+            step = side - child.at[k]
+            child.at[k] = side
+            for r in range(child.rows[0]):
+                child.value[r] += child.table[r, k] * step
+    goal.bound[j] = source.bound[i]
+    goal.row[j] = source.row[i]
+    goal.weight[j] = source.weight[i]
+    goal.proofs[j] = source.proofs[i]
+    goal.counts[DEPTH] = j
+    goal.counts[FRESH] = 1
+
+
+@njit(cache=True, nogil=True)
 def advance(tree, pool, z, log, budget):
     """Search until done, a candidate needs judging, `budget` pivots are spent or the log is full.
 
@@ -368,23 +394,5 @@ def advance(tree, pool, z, log, budget):
         if tree.stage[depth] == 0:
             log_branch(log, tree.unit[depth], side == 1)
         tree.stage[depth] += 1
-        child = level(tree, depth + 1)
-        _copy(level(tree, depth), child)
-        if side == 0:
-            child.high[tree.unit[depth]] = 0.0
-        else:
-            child.low[tree.unit[depth]] = 1.0
-        tree.bound[depth + 1] = tree.bound[depth]
-        tree.row[depth + 1] = tree.row[depth]
-        tree.weight[depth + 1] = tree.weight[depth]
-        tree.proofs[depth + 1] = tree.proofs[depth]
-        counts[DEPTH] = depth + 1
-        counts[FRESH] = 1
-        # A fallback branching may take a nonbasic unit: its value must move with its bounds.
-        for k in range(width + 1):
-            if child.nonbasic[k] == tree.unit[depth] and child.at[k] != side:
-                step = side - child.at[k]
-                child.at[k] = side
-                for r in range(child.rows[0]):
-                    child.value[r] += child.table[r, k] * step
+        descend(tree, depth, tree, depth + 1, side)
     return DONE
