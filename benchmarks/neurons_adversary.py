@@ -69,6 +69,8 @@ def main(pairs: int = 1000) -> None:
     combinations: list[tuple[int, Readout]] = [(d, r) for r in ("linear", "relu") for d in _WIDTHS]
     for number, (d, readout) in enumerate(combinations):
         wanted = pairs * (number + 1) // len(combinations) - pairs * number // len(combinations)
+        if not wanted:
+            continue
         least, most = _WIDTHS[d]
         refuted: list[list[Any]] = []
         statuses = Counter[str]()

@@ -4,7 +4,7 @@
 cell, default 10). Four of the hidden units are the target's neuron cut into parts: exact
 parts a_i w_i = s_i w*, sum s_i = 1 ("exact", found: certified error <= 1e-6), or parts turned by up
 to 0.02 radians ("perturbed", found: certified error at most the planted subset's own). The other
-N - 4 units are Gaussian.
+N - 4 units are Gaussian. Goes on from LEDGER (ledger.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import numpy as np
 
 import slth
+from benchmarks.ledger import Ledger
 from benchmarks.table import show
 from slth.network import Readout
 
@@ -42,9 +43,15 @@ def planted(
     return slth.ReLUNetwork(hidden, output, readout), target, error
 
 
+def _finds(width: int, d: int, seed: int, readout: Readout, turn: float, seconds: float) -> bool:
+    net, target, error = planted(width, d, seed, readout, turn)
+    answer = slth.prune_neurons(net, target, eps=max(1e-6, error), time_limit=seconds)
+    return answer.status is slth.Status.REACHED
+
+
 def main(seconds: float = 5.0, seeds: float = 10) -> None:
     """Success rates by readout, dimension and width."""
-    rows = []
+    ledger, rows = Ledger("planted"), []
     for readout in ("linear", "relu"):
         for turn in (0.0, _TURN):
             for d in (2, 3, 5, 8):
@@ -52,10 +59,10 @@ def main(seconds: float = 5.0, seeds: float = 10) -> None:
                 for width in (20, 60, 200, 1000):
                     found = 0
                     for seed in range(int(seeds)):
-                        net, target, error = planted(width, d, seed, readout, turn)
-                        eps = max(1e-6, error)
-                        answer = slth.prune_neurons(net, target, eps=eps, time_limit=seconds)
-                        found += answer.status is slth.Status.REACHED
+                        cell = (width, d, seed, readout, turn)
+                        found += ledger.once(
+                            (*cell, seconds), lambda cell=cell: _finds(*cell, seconds)
+                        )
                     row.append(f"{found}/{int(seeds)}")
                 rows.append(row)
                 print(*row, file=sys.stderr, flush=True)

@@ -1,24 +1,26 @@
 """Certified enclosures of 10,000 random and adversarial differences against exact suprema.
 
-`python -m benchmarks soundness`. d = 1, 2, 3, linear readouts, few units: the supremum is known
-in exact rationals, as the largest distance of a vertex of one zonotope to the other
-(tests/certify/oracles).
+`python -m benchmarks.soundness [INSTANCES]`. d = 1, 2, 3, linear readouts, few units: the supremum
+is known in exact rationals, as the largest distance of a vertex of one zonotope to the other
+(tests/certify/oracles). Goes on from LEDGER (ledger.py).
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from fractions import Fraction
 
 import numpy as np
 
 import slth
+from benchmarks.ledger import Ledger
 from benchmarks.table import show
 from slth.network import FloatArray
 from tests.certify.oracles import objective, supremum_squared
 
 _INSTANCES = 10_000
-# Differences that nearly cancel stay open at any limit: rounding decides.
+# Differences that nearly cancel can stay open at any limit: rounding decides.
 _SECONDS = 0.3
 
 
@@ -62,32 +64,78 @@ def _cancelling(
     return hidden, output
 
 
-_FAMILIES = (_random, _parallel, _duplicate, _zero, _scales, _cancelling)
+def _lattice(generator: np.random.Generator, width: int, d: int) -> tuple[FloatArray, FloatArray]:
+    """Small integers: planes that meet in one line, ties, exact zeros."""
+    hidden = generator.integers(-2, 3, (width, d)).astype(np.float64)
+    return hidden, generator.integers(-3, 4, width).astype(np.float64)
+
+
+def _subnormal(generator: np.random.Generator, width: int, d: int) -> tuple[FloatArray, FloatArray]:
+    """Weights that are subnormal numbers, or nearly, and outputs that need not make up for it."""
+    hidden, output = _random(generator, width, d)
+    output *= 10.0 ** generator.choice([0, 0, 150, 300])
+    return hidden * 10.0 ** generator.integers(-322, -290, (width, 1)), output
+
+
+def _rewritten(generator: np.random.Generator, width: int, d: int) -> tuple[FloatArray, FloatArray]:
+    """A network minus itself: units permuted, cut in two, and scaled by a factor that their output
+    weight is divided by, a power of two or not. The supremum is 0 but for rounding."""
+    hidden, output = _random(generator, max(1, width // 2), d)
+    copies, weights = [*hidden], [*output]
+    for w, c in zip(hidden, output, strict=True):
+        factor = float(2.0 ** generator.integers(-9, 9) * generator.choice([1.0, 1.3]))
+        share = float(generator.choice([1.0, 0.5, 0.3]))
+        copies += [w * factor, w / factor]
+        weights += [-share * c / factor, -(1.0 - share) * c * factor]
+    order = generator.permutation(len(copies))
+    return np.array(copies)[order], np.array(weights)[order]
+
+
+_FAMILIES = (
+    _random,
+    _parallel,
+    _duplicate,
+    _zero,
+    _scales,
+    _cancelling,
+    _lattice,
+    _subnormal,
+    _rewritten,
+)
+
+
+def _certify(number: int, k: int) -> list[bool]:
+    """Whether instance k of a family is closed, violated, (nearly) 0, and certified as that."""
+    generator = np.random.default_rng([k, number])
+    hidden, output = _FAMILIES[number](generator, int(generator.integers(2, 6)), 1 + k % 3)
+    cut = int(generator.integers(1, len(output) + 1))
+    net = slth.ReLUNetwork(hidden[:cut], output[:cut])
+    target = slth.ReLUNetwork(hidden[cut:], -output[cut:])
+    exact = max(supremum_squared(objective(sign * output, hidden)) for sign in (1, -1))
+    enclosure = slth.certify(net, target, time_limit=_SECONDS)
+    held = Fraction(enclosure.lower) ** 2 <= exact <= Fraction(enclosure.upper) ** 2
+    nearly_zero = exact < Fraction(1e-13) ** 2
+    closed = enclosure.status is slth.Status.CLOSED
+    return [closed, not held, nearly_zero, nearly_zero and enclosure.upper < 1e-9]
 
 
 def main(instances: int = _INSTANCES) -> None:
     """One row a family: instances, closed, violations (must be 0)."""
-    rows = []
-    for family in _FAMILIES:
+    ledger, rows = Ledger("soundness"), []
+    for number, family in enumerate(_FAMILIES):
         count = -(-instances // len(_FAMILIES))
-        closed = violations = 0
         started = time.process_time()
-        for k in range(count):
-            generator = np.random.default_rng([k, _FAMILIES.index(family)])
-            d, width = 1 + k % 3, int(generator.integers(2, 6))
-            hidden, output = family(generator, width, d)
-            cut = int(generator.integers(1, width + 1))
-            net = slth.ReLUNetwork(hidden[:cut], output[:cut])
-            target = slth.ReLUNetwork(hidden[cut:], -output[cut:])
-            exact = max(supremum_squared(objective(sign * output, hidden)) for sign in (1, -1))
-            enclosure = slth.certify(net, target, time_limit=_SECONDS)
-            closed += enclosure.status == "closed"
-            below, above = Fraction(enclosure.lower) ** 2, Fraction(enclosure.upper) ** 2
-            violations += not below <= exact <= above
-        rows.append((family.__name__[1:], count, closed, violations, time.process_time() - started))
-    headings = ("family", "instances", "closed", "violations", "CPU s")
-    show("certified enclosures against exact suprema, d = 1, 2, 3", headings, rows)
+        done = [
+            ledger.once((number, k), lambda number=number, k=k: _certify(number, k))
+            for k in range(count)
+        ]
+        sums = map(sum, zip(*done, strict=True))
+        rows.append((family.__name__[1:], count, *sums, time.process_time() - started))
+        print(*rows[-1], file=sys.stderr, flush=True)
+    headings = ("family", "instances", "closed", "violations", "sup < 1e-13", "certified < 1e-9")
+    title = "certified enclosures against exact suprema, d = 1, 2, 3"
+    show(title, (*headings, "CPU s"), rows)
 
 
 if __name__ == "__main__":
-    main()
+    main(*(int(argument) for argument in sys.argv[1:]))

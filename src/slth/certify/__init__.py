@@ -31,7 +31,8 @@ def certify(
     """Enclose sup |net(x) - target(x)| over ||x||_2 <= radius, or over another domain.
 
     Both bounds hold over the reals for the float64 weights taken as exact numbers. Networks without
-    biases on the ball around 0 are exact to a few units of roundoff for d = 1 and d = 2; else a
+    biases on the ball around 0 are exact to a few units of roundoff for d = 1 and d = 2, with
+    linear readouts mostly for d = 3 up to 250 units, too (docs/certify.md); else a
     branch-and-bound returns what it has proven when the time is up.
 
     Args:
@@ -39,7 +40,7 @@ def certify(
             without biases. A network of width 0 is a constant.
         radius: R > 0 (Definition 1 of the paper has R > 1).
         rtol: closed means upper - lower <= rtol * upper, or an upper bound within rounding of 0:
-            below max(1e-13, 2^-49 times the units) * radius * sum |output| ||hidden||.
+            below max(1e-13, 2^-49 times the units) * radius * sum |output| ||hidden|| + 1e-285.
         time_limit: seconds; None means no limit. What a process compiles at its first call does
             not count. Ctrl-C ends the search like a passed limit: what
             is proven by then is returned.

@@ -28,7 +28,7 @@ class Bound:
         upper: rigorous: s <= upper.
         nodes: nodes of the search.
         closed: upper <= max(floor, best known value * (1 + rtol)).
-        method: what proved the upper bound: "norm bound", "cones" or "signs".
+        method: what proved the upper bound: "norm bound", "arrangement", "cones" or "signs".
     """
 
     lower: float

@@ -102,7 +102,8 @@ def _along(vx, vx_lo, vy, vy_lo, ux, uy):
 @njit(cache=True, nogil=True)
 def _sector(vx, vx_lo, vy, vy_lo, ax, ay, bx, by):
     """(upper bound, x, y) of sup <v, x> over the unit sector from ray a counter-clockwise to b."""
-    norm = math.sqrt(vx * vx + vy * vy)
+    # Not the root of a sum of squares: they underflow, and a bound of 0 would be wrong.
+    norm = math.hypot(vx, vy)
     along_a = _along(vx, vx_lo, vy, vy_lo, ax, ay)
     along_b = _along(vx, vx_lo, vy, vy_lo, bx, by)
     left_of_a = _along(vx, vx_lo, vy, vy_lo, -ay, ax)

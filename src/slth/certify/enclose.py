@@ -23,6 +23,8 @@ from slth.solution import Enclosure, Status
 # closed: per unit, and at least.
 _NOISE_PER_UNIT = 2.0**-49
 _LEAST_NOISE = 1e-13
+# What the engines charge for underflow stays below this; a supremum of 0 has no other noise.
+_UNDERFLOW = 1e-285
 
 
 def enclose(
@@ -135,7 +137,7 @@ def _noise(net: ReLUNetwork, target: ReLUNetwork) -> float:
 
 def noise_of(mass: float, units: int) -> float:
     """What counts as rounding beside `units` units whose sizes sum up to `mass`."""
-    return max(_LEAST_NOISE, _NOISE_PER_UNIT * units) * mass
+    return max(_LEAST_NOISE, _NOISE_PER_UNIT * units) * mass + _UNDERFLOW
 
 
 def _attained(

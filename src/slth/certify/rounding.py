@@ -18,6 +18,8 @@ from slth.network import FloatArray, ReLUNetwork
 
 UNIT = 2.0**-53
 TINY = 1e-300
+# Above what a product and its remainder lose by underflow together.
+_LEAST = 2.0**-1070
 
 
 @intrinsic
@@ -58,8 +60,9 @@ def add_pair(hi: float, lo: float, more_hi: float, more_lo: float) -> tuple[floa
 def _value(hidden, output, x):
     """sum_i output[i] max(<hidden[i], x>, 0) as (hi, lo, error), |hi + lo - exact| <= error."""
     width, d = hidden.shape
-    hi = lo = mass = 0.0
+    hi = lo = mass = outputs = 0.0
     for i in range(width):
+        outputs += abs(output[i])
         t_hi = t_lo = t_mass = 0.0
         for k in range(d):
             p, e = two_prod(hidden[i, k], x[k])
@@ -74,6 +77,8 @@ def _value(hidden, output, x):
             lo += (e + output[i] * t_lo) + carry
     steps = width + d + 8.0
     error = 4.0 * (steps * UNIT) * (steps * UNIT) * mass + TINY * (1.0 + mass)
+    # Inner products that underflow, multiplied by large outputs.
+    error += steps * _LEAST * outputs
     total = hi + lo
     return total, lo - (total - hi), error
 

@@ -8,6 +8,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from slth.certify.arrangement import maximize_over_arrangement
 from slth.certify.ascent import local_maxima
 from slth.certify.bound import Bound, lipschitz, norm_bound
 from slth.certify.cones import maximize_over_cones
@@ -17,6 +18,8 @@ from slth.certify.place import AROUND_ZERO, Place
 from slth.certify.signs import maximize_over_signs
 from slth.limits import Deadline
 
+# Wider problems on the sphere in R^3 are left to the cones: an arrangement costs width^3.
+_ARRANGED_UP_TO = 250
 # Up to this dimension cones are quicker than signs. Elsewhere than around 0 there are no signs:
 # cones are tried as long as those that cover the place are not too many.
 CONES_UP_TO = 6
@@ -84,13 +87,15 @@ def compile_engine(d: int, place: Place) -> None:
     """Compile what problems of this kind need, so that no time limit has to pay for it."""
     generator = np.random.default_rng(0)
     width = 6
-    tiny = Objective(
-        np.zeros((1, d)),
-        generator.standard_normal((1, width)),
-        generator.standard_normal((width, d)),
-        0.0,
-    )
-    maximize(tiny, rtol=1e-2, deadline=Deadline(1.0), generator=generator, place=place)
+    # d = 3: two pieces for the cones, one for the arrangement.
+    for pieces in (2, 1):
+        tiny = Objective(
+            np.zeros((pieces, d)),
+            generator.standard_normal((pieces, width)),
+            generator.standard_normal((width, d)),
+            0.0,
+        )
+        maximize(tiny, rtol=1e-2, deadline=Deadline(1.0), generator=generator, place=place)
 
 
 def _maximize_unit(
@@ -103,16 +108,20 @@ def _maximize_unit(
     generator: np.random.Generator,
     place: Place,
 ) -> Bound:
-    root = norm_bound(objective) * place.within(objective.hidden.shape[1])
+    width, d = objective.hidden.shape
+    if d == 3 and place == AROUND_ZERO and width <= _ARRANGED_UP_TO:
+        exact = maximize_over_arrangement(objective, incumbent=incumbent, deadline=deadline)
+        if exact is not None:
+            return exact
+    root = norm_bound(objective) * place.within(d)
     found = local_maxima(objective, _STARTS, generator, deadline, place=place)
     lower, x = float(found.values[0]), found.points[0]
     best = max(incumbent, lower)
     threshold = max(floor, best * (1.0 + rtol))
-    d = objective.hidden.shape[1]
     if root <= threshold or best > stop_above or deadline.expired:
         return Bound(lower, x, root, 0, root <= threshold, "norm bound")
     cones = d <= (CONES_UP_TO if place == AROUND_ZERO else _MOST_CONES_UP_TO[place.shape])
-    signs = place == AROUND_ZERO and step_cost(d, objective.hidden.shape[0]) <= _DEAREST_STEP
+    signs = place == AROUND_ZERO and step_cost(d, width) <= _DEAREST_STEP
     if not (cones or signs):
         return Bound(lower, x, root, 0, False, "norm bound")
     engine = partial(maximize_over_cones, place=place) if cones else maximize_over_signs
