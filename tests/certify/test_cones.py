@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.certify import prune
+from slth import threads
+from slth.certify import cones
 from slth.certify.bound import largest_eigenvalue, lipschitz, norm_bound
 from slth.certify.search import maximize
 from slth.limits import Deadline
@@ -142,6 +145,29 @@ def test_embedding_in_more_dimensions_changes_nothing():
     problem = gaussian(9, 2, 4)
     padded = objective(problem.coefficients, np.hstack([problem.hidden, np.zeros((9, 2))]))
     assert run(padded).upper == pytest.approx(run(problem).upper, rel=3e-6)
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_the_number_of_threads_changes_nothing(width, monkeypatch):
+    # Rounds are worth a thread even where they are small.
+    monkeypatch.setattr(cones, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(threads, "processors", lambda: 3)
+    problem = gaussian(width, 5, 3)
+    several = run(problem)
+    with threads.at_most_threads(1):
+        one = run(problem)
+    assert (several.lower, several.upper, several.nodes) == (one.lower, one.upper, one.nodes)
+    assert several.nodes > 200
+
+
+def test_thin_cones_around_the_maximum_are_closed_by_the_distance_from_the_zonotope():
+    # Bounds that rest on the cone's generators alone go on bisecting here for ever.
+    weights, hidden = prune(30, 5)
+    problem = objective(weights, hidden)
+    bound = run(problem, rtol=1e-10, seconds=20.0)
+    assert bound.closed
+    assert bound.nodes < 10_000
+    assert bound.upper >= sampled_maximum(problem, 100_000, 1)
 
 
 def test_early_decisions():

@@ -1,6 +1,7 @@
 """The proven bound of one cone: dual coordinate descent, then a check of what it found.
 
-Compiled kernels of `cones`; mathematics and rounding in docs/certify.md.
+Compiled kernels of `cones`; mathematics and rounding in docs/certify.md. Only the check is trusted:
+what comes before it may use fast arithmetic.
 """
 
 from __future__ import annotations
@@ -10,10 +11,17 @@ import math
 import numpy as np
 from numba import njit
 
+# Sweeps before it is asked whether the cone has to be cut anyway: fewer leave a point of the
+# relaxation that chooses a worse edge to cut.
+_SWEEPS = 4
+# Rounds of ten sweeps, each round's result a bound, for a cone on which P is linear.
+_LEAF_ROUNDS = 100
+# Sums in any order; infinities and numbers that are none stay what they are.
+FAST = {"reassoc", "contract", "arcp", "nsz"}
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def bound_cone(
-    rising,
     rising_weights,
     falling,
     falling_weights,
@@ -28,33 +36,20 @@ def bound_cone(
 ):
     """A proven bound of the cone at `level` and, if it is above `cut`, the objective's value at a
     point of the cone (then in q, normalised), else -inf."""
-    allV, allB, allPV, _linP, all_linN, _allTP, allTN, _midP, _midN, scalars, scratch = floats
-    _indexP, indexN, counts = integers
-    V = allV[level]
-    B = allB[level]
-    PV = allPV[level]
-    linN = all_linN[level]
-    TN = allTN[level]
-    index = indexN[level]
-    mP = counts[level, 0]
-    mN = counts[level, 1]
-    pieces, d = linN.shape
-    tau = scratch[0]
-    weights = scratch[1]
-    share = scalars[level, 0]
-    y = np.empty(d)
-    n = np.empty(d)
+    V, _B, PV, linP, linN, _TP, _TN, _midP, _midN, scalars, points, scratch = floats
+    _indexP, index, counts, _kept = integers
+    d = linN.shape[2]
 
-    # How the generators lie: smallest inner product, and a vector z with <z, v_a> >= 1.
+    # How the generators lie: smallest inner product, and the length of a z with <z, v_a> >= 1.
     narrow = 1.0
     total = np.zeros(d)
     for a in range(d):
         for l in range(d):
-            total[l] += V[a, l]
-        for b in range(a + 1, d):
+            total[l] += V[level, a, l]
+        for b in range(a):
             s = 0.0
             for l in range(d):
-                s += V[a, l] * V[b, l]
+                s += V[level, a, l] * V[level, b, l]
             narrow = min(narrow, s)
     narrow -= (d + 8) * 2.0**-51
     least = np.inf
@@ -62,69 +57,130 @@ def bound_cone(
     for a in range(d):
         s = 0.0
         for l in range(d):
-            s += total[l] * V[a, l]
+            s += total[l] * V[level, a, l]
         least = min(least, s)
         length += total[a] * total[a]
     mend = math.sqrt(length) / least * (1.0 + 2.0**-40)
 
-    # Chord slopes of the open concave units, and the bound at the generators they give.
-    for j in range(mN):
-        low = np.inf
-        high = -np.inf
-        for a in range(d):
-            t = TN[a, j]
-            low = min(low, t)
-            high = max(high, t)
-        tau[j] = high / (high - low)
-        c = share * falling_weights[0, index[j]]
-        if pieces == 2:
-            c += (1.0 - share) * falling_weights[1, index[j]]
-        weights[j] = c
+    # The bound at the generators that the chords of the open concave units give.
+    n = np.empty(d)
+    at = np.empty(d)
+    tau = scratch[0]
+    _chords(level, floats, integers)
+    share = scalars[level, 0]
+    open_concave = index[level, : counts[level, 1]]
+    top = _excess(
+        falling, falling_weights, open_concave, tau, share, PV[level], linN[level], V[level], n, at
+    )
     if narrow > 0.05:
-        top = 0.0
-        for a in range(d):
-            s = share * PV[0, a]
-            if pieces == 2:
-                s += (1.0 - share) * PV[1, a]
-            for l in range(d):
-                t = share * linN[0, l]
-                if pieces == 2:
-                    t += (1.0 - share) * linN[1, l]
-                s -= t * V[a, l]
-            for j in range(mN):
-                s -= weights[j] * tau[j] * TN[a, j]
-            top = max(top, s)
-        bound = (top + error) / math.sqrt(narrow) * (1.0 + 2.0**-40) + displaced
+        bound = (max(0.0, top) + error) / math.sqrt(narrow) * (1.0 + 2.0**-40) + displaced
         if bound <= cut:
             return bound, -np.inf
 
-    # The dual: q = u, y >= 0 the slack of the generators' inequalities, tau, and the weight.
-    goal = cut - displaced - 2.0 * error * mend
-    goal = max(goal, 0.0) * (1.0 - 2.0**-40)
-    goal *= goal
-    assemble(falling, falling_weights, index, mN, tau, share, linN, n)
-    for l in range(d):
-        q[l] = -n[l]
+    goal = max(0.0, cut - displaced - 2.0 * error * mend) * (1.0 - 2.0**-40)
+    share = _search(falling, falling_weights, norms, level, goal, cut, floats, integers, at, q)
+    scalars[level, 0] = share
+
+    # Proof, from q, tau and the weight alone.
+    top = _excess(
+        falling, falling_weights, open_concave, tau, share, PV[level], linN[level], V[level], n, at
+    )
+    worst = 0.0
+    size = 0.0
     for a in range(d):
-        y[a] = 0.0
+        size += q[a] * q[a]
+        s = at[a]
+        for l in range(d):
+            s -= q[l] * V[level, a, l]
+        worst = max(worst, s)
+    bound = (math.sqrt(size) + (worst + error) * mend) * (1.0 + 2.0**-40) + displaced
+    if bound <= cut:
+        return bound, -np.inf
+    if counts[level, 0] == 0:
+        # P is linear here: its gradient's distance from the zonotope of N will do.
+        size, value = _leaf(
+            falling, falling_weights, norms, linP[level], share, goal, total, tau, q
+        )
+        bound = min(bound, (math.sqrt(size) + error * mend) * (1.0 + 2.0**-40) + displaced)
+        return bound, value
+    _relaxed, value = _point(rising_weights, falling_weights, level, floats, integers, q)
+    for l in range(d):
+        q[l] = 0.0
+        for a in range(d):
+            q[l] += points[level, a] * V[level, a, l]
+    return bound, value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _excess(falling, falling_weights, index, tau, share, PV, linN, V, n, at):
+    """at[a] = P(v_a) - <n_tau, v_a>, n = n_tau; returns the largest."""
+    pieces, d = linN.shape
+    assemble(falling, falling_weights, index, index.shape[0], tau, share, linN, n)
+    top = -np.inf
+    for a in range(d):
         s = share * PV[0, a]
         if pieces == 2:
             s += (1.0 - share) * PV[1, a]
         for l in range(d):
-            q[l] += s * B[a, l]
-    size = 0.0
+            s -= n[l] * V[a, l]
+        at[a] = s
+        top = max(top, s)
+    return top
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def _chords(level, floats, integers):
+    """tau: the slopes of the open concave units' chords on the cone."""
+    _V, _B, _PV, _linP, _linN, _TP, allTN, _midP, _midN, _scalars, _points, scratch = floats
+    _indexP, _indexN, counts, _kept = integers
+    TN, mN = allTN[level], counts[level, 1]
+    tau, low, high = scratch[0], scratch[1], scratch[2]
+    for j in range(mN):
+        low[j] = TN[0, j]
+        high[j] = TN[0, j]
+    for a in range(1, TN.shape[0]):
+        for j in range(mN):
+            low[j] = min(low[j], TN[a, j])
+            high[j] = max(high[j], TN[a, j])
+    for j in range(mN):
+        tau[j] = high[j] / (high[j] - low[j])
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def _search(falling, falling_weights, norms, level, goal, cut, floats, integers, at, q):
+    """The dual: q = u, y >= 0 the slack of the generators' inequalities, tau, and the weight,
+    by coordinate descent on |q| until it is at most `goal` or known to be of no use. Returns the
+    weight; leaves q and tau."""
+    _V, allB, allPV, _linP, all_linN, _TP, _TN, _midP, _midN, scalars, _points, scratch = floats
+    _indexP, all_index, counts, _kept = integers
+    B, PV, linN, index = allB[level], allPV[level], all_linN[level], all_index[level]
+    mN = counts[level, 1]
+    pieces, d = linN.shape
+    tau, weights = scratch[0], scratch[1]
+    share = scalars[level, 0]
+    y = np.zeros(d)
+    lengths = np.zeros(d)
+    q[:] = 0.0
+    for a in range(d):
+        for l in range(d):
+            q[l] += at[a] * B[a, l]
+            lengths[a] += B[a, l] * B[a, l]
+    goal *= goal
     previous = np.inf
-    exact = mP == 0
-    for _ in range(2000 if exact else 100):
+    for sweep in range(100):
         if pieces == 2:
             share = _share_step(falling, falling_weights, index, mN, tau, share, PV, B, linN, q)
+        if pieces == 2 or sweep == 0:
+            for j in range(mN):
+                i = index[j]
+                weights[j] = share * falling_weights[0, i]
+                if pieces == 2:
+                    weights[j] += (1.0 - share) * falling_weights[1, i]
         for a in range(d):
             g = 0.0
-            s = 0.0
             for l in range(d):
                 g += B[a, l] * q[l]
-                s += B[a, l] * B[a, l]
-            moved = max(0.0, y[a] - g / s)
+            moved = max(0.0, y[a] - g / lengths[a])
             delta = moved - y[a]
             if delta != 0.0:
                 y[a] = moved
@@ -132,12 +188,10 @@ def bound_cone(
                     q[l] += delta * B[a, l]
         for j in range(mN):
             i = index[j]
-            c = share * falling_weights[0, i]
-            if pieces == 2:
-                c += (1.0 - share) * falling_weights[1, i]
             g = 0.0
             for l in range(d):
                 g += falling[i, l] * q[l]
+            c = weights[j]
             if c <= 0.0:
                 tau[j] = 1.0 if g > 0.0 else 0.0
                 continue
@@ -152,71 +206,143 @@ def bound_cone(
             size += q[l] * q[l]
         if size <= goal:
             break
-        if previous - size < (1e-5 if exact else 1e-3) * (size - goal):
+        if previous - size < 1e-3 * (size - goal):
             break
         previous = size
-    scalars[level, 0] = share
-
-    # Proof, from q, tau and the weight alone.
-    assemble(falling, falling_weights, index, mN, tau, share, linN, n)
-    worst = 0.0
-    for a in range(d):
-        s = share * PV[0, a]
-        if pieces == 2:
-            s += (1.0 - share) * PV[1, a]
-        for l in range(d):
-            s -= (n[l] + q[l]) * V[a, l]
-        worst = max(worst, s)
-    bound = (math.sqrt(size) + (worst + error) * mend) * (1.0 + 2.0**-40) + displaced
-    if bound <= cut:
-        return bound, -np.inf
-
-    # A point of the cone: q's coordinates there, the negative ones dropped.
-    x = np.zeros(d)
-    for a in range(d):
-        s = 0.0
-        for l in range(d):
-            s += B[a, l] * q[l]
-        y[a] = max(s, 0.0)
-        for l in range(d):
-            x[l] += y[a] * V[a, l]
-    size = 0.0
-    for l in range(d):
-        size += x[l] * x[l]
-    for a in range(d):
-        scalars[level, 3 + a] = y[a]
-    if not size > 0.0:
-        return bound, -np.inf
-    for l in range(d):
-        q[l] = x[l] / math.sqrt(size)
-    return bound, value_at(
-        q, level, rising, rising_weights, falling, falling_weights, floats, integers
-    )
+        if sweep + 1 >= _SWEEPS:
+            relaxed, _ = _point(falling_weights[:, :0], falling_weights, level, floats, integers, q)
+            if relaxed > cut:
+                break
+    return share
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def value_at(q, level, rising, rising_weights, falling, falling_weights, floats, integers):
-    """The objective at a point q of the cone at `level`, in plain floats."""
-    _V, _B, _PV, linP, linN, _TP, _TN, _midP, _midN, _scalars, _scratch = floats
-    indexP, indexN, counts = integers
-    pieces, d = linN.shape[1], linN.shape[2]
+def _leaf(falling, falling_weights, norms, linP, share, goal, inside, tau, q):
+    """Where P is linear: |v - n_tau|^2, v its gradient, nearly least over tau (all concave units,
+    from their signs at the point `inside`) and the weight. Also the direction of v - n_tau (in q)
+    and the value of <v, .> - N there."""
+    pieces, d = linP.shape
+    every = np.arange(falling.shape[0])
+    for j in every:
+        t = 0.0
+        for l in range(d):
+            t += falling[j, l] * inside[l]
+        tau[j] = 1.0 if t > 0.0 else 0.0
+    n = np.empty((pieces, d))
+    size = np.inf
+    for _ in range(_LEAF_ROUNDS):
+        for k in range(pieces):
+            assemble(falling, falling_weights, every, every.shape[0], tau, 1.0 - k, -linP, n[k])
+        if pieces == 2:
+            top = 0.0
+            bottom = 0.0
+            for l in range(d):
+                top += n[1, l] * (n[1, l] - n[0, l])
+                bottom += (n[1, l] - n[0, l]) ** 2
+            if bottom > 0.0:
+                share = min(1.0, max(0.0, top / bottom))
+        previous = size
+        size = 0.0
+        for l in range(d):
+            q[l] = -share * n[0, l]
+            if pieces == 2:
+                q[l] -= (1.0 - share) * n[1, l]
+            size += q[l] * q[l]
+        if size <= goal * goal or previous - size <= 1e-15 * size:
+            break
+        _shorten(falling, falling_weights, norms, share, tau, q)
+    root = math.sqrt(size) if size > 0.0 else 1.0
+    for l in range(d):
+        q[l] /= root
     value = np.inf
     for k in range(pieces):
         s = 0.0
         for l in range(d):
-            s += (linP[level, k, l] - linN[level, k, l]) * q[l]
-        for i in range(counts[level, 0]):
+            s += linP[k, l] * q[l]
+        for j in every:
             t = 0.0
             for l in range(d):
-                t += rising[indexP[level, i], l] * q[l]
-            s += rising_weights[k, indexP[level, i]] * max(t, 0.0)
-        for j in range(counts[level, 1]):
-            t = 0.0
-            for l in range(d):
-                t += falling[indexN[level, j], l] * q[l]
-            s -= falling_weights[k, indexN[level, j]] * max(t, 0.0)
+                t += falling[j, l] * q[l]
+            s -= falling_weights[k, j] * max(t, 0.0)
         value = min(value, s)
-    return value
+    return size, value
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def _shorten(falling, falling_weights, norms, share, tau, q):
+    """Some sweeps of coordinate descent on |q| over tau."""
+    pieces, d = falling_weights.shape[0], q.shape[0]
+    for _ in range(10):
+        for j in range(falling.shape[0]):
+            c = share * falling_weights[0, j]
+            if pieces == 2:
+                c += (1.0 - share) * falling_weights[1, j]
+            g = 0.0
+            for l in range(d):
+                g += falling[j, l] * q[l]
+            if c <= 0.0:
+                tau[j] = 1.0 if g > 0.0 else 0.0
+                continue
+            moved = min(1.0, max(0.0, tau[j] + g / (c * norms[j])))
+            delta = (moved - tau[j]) * c
+            if delta != 0.0:
+                tau[j] = moved
+                for l in range(d):
+                    q[l] -= delta * falling[j, l]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def _point(rising_weights, falling_weights, level, floats, integers, q):
+    """The direction x of the cone near q's, in terms of the generators (in `points`), and two
+    values there: the relaxation's (P interpolated) and the objective's. Where the first is above
+    the cut no multipliers will do. Without `rising_weights` the second is not computed."""
+    V, B, PV, linP, linN, TP, TN, _midP, _midN, _scalars, points, scratch = floats
+    indexP, indexN, counts, _kept = integers
+    pieces, d = linN.shape[1], linN.shape[2]
+    mP = counts[level, 0] if rising_weights.shape[1] else 0
+    mN = counts[level, 1]
+    t = points[level]
+    x = np.zeros(d)
+    for a in range(d):
+        s = 0.0
+        for l in range(d):
+            s += B[level, a, l] * q[l]
+        t[a] = max(s, 0.0)
+        for l in range(d):
+            x[l] += t[a] * V[level, a, l]
+    size = 0.0
+    for l in range(d):
+        size += x[l] * x[l]
+    size = 1.0 / math.sqrt(size) if size > 0.0 else 0.0
+    for a in range(d):
+        t[a] *= size
+        x[a] *= size
+    rising, falling = scratch[4], scratch[5]
+    rising[:mP] = 0.0
+    falling[:mN] = 0.0
+    for a in range(d):
+        s = t[a]
+        for i in range(mP):
+            rising[i] += s * TP[level, a, i]
+        for j in range(mN):
+            falling[j] += s * TN[level, a, j]
+    relaxed = np.inf
+    value = np.inf
+    for k in range(pieces):
+        interpolated = 0.0
+        convex = 0.0
+        concave = 0.0
+        for a in range(d):
+            interpolated += t[a] * PV[level, k, a]
+            convex += linP[level, k, a] * x[a]
+            concave += linN[level, k, a] * x[a]
+        for i in range(mP):
+            convex += rising_weights[k, indexP[level, i]] * max(rising[i], 0.0)
+        for j in range(mN):
+            concave += falling_weights[k, indexN[level, j]] * max(falling[j], 0.0)
+        relaxed = min(relaxed, interpolated - concave)
+        value = min(value, convex - concave)
+    return relaxed, value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

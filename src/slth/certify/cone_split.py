@@ -11,12 +11,14 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.certify.cone_bound import FAST
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def start(rising, rising_weights, falling, falling_weights, linear, cone, basis, floats, integers):
     """Level 0: the cone itself; units whose sign is constant on it go into the linear parts."""
-    V, B, PV, linP, linN, TP, TN, _midP, _midN, _scalars, _scratch = floats
-    indexP, indexN, counts = integers
+    V, B, PV, linP, linN, TP, TN, _midP, _midN, _scalars, _points, _scratch = floats
+    indexP, indexN, counts, _kept = integers
     d = cone.shape[0]
     pieces = linear.shape[0]
     for a in range(d):
@@ -82,8 +84,8 @@ def split_edge(rising_weights, level, depth, flat, floats, integers):
 
     The new generator is the edge's midpoint, normalised unless `flat`.
     """
-    allV, _allB, _PV, linP, _linN, allTP, allTN, midP, midN, scalars, _scratch = floats
-    indexP, _indexN, counts = integers
+    allV, _allB, _PV, linP, _linN, allTP, allTN, midP, midN, scalars, _points, _scratch = floats
+    indexP, _indexN, counts, _kept = integers
     V = allV[level]
     TP = allTP[level]
     TN = allTN[level]
@@ -102,29 +104,9 @@ def split_edge(rising_weights, level, depth, flat, floats, integers):
                 first = a
                 second = b
     if (depth + level) % 9 != 8:
-        # Where the relaxation stands counts most: its coordinates on the edge, plus a little.
-        mean = 0.0
-        for a in range(d):
-            mean += scalars[level, 3 + a]
-        most = 0.0
-        for a in range(d):
-            for b in range(a + 1, d):
-                if _distance_squared(V, a, b) < 0.16 * longest:
-                    continue
-                kinks = 0.0
-                for i in range(mP):
-                    ta = TP[a, i]
-                    tb = TP[b, i]
-                    if ta * tb < 0.0:
-                        c = share * rising_weights[0, indexP[level, i]]
-                        if pieces == 2:
-                            c += (1.0 - share) * rising_weights[1, indexP[level, i]]
-                        kinks += c * min(abs(ta), abs(tb))
-                kinks *= min(scalars[level, 3 + a], scalars[level, 3 + b]) + 0.02 * mean
-                if kinks > most:
-                    most = kinks
-                    first = a
-                    second = b
+        first, second = _most_bent(
+            rising_weights, share, level, longest, first, second, floats, integers
+        )
     counts[level, 3] = first
     counts[level, 4] = second
     size = 0.0
@@ -147,6 +129,41 @@ def split_edge(rising_weights, level, depth, flat, floats, integers):
         for i in range(mP):
             s += rising_weights[k, indexP[level, i]] * max(midP[level, i], 0.0)
         scalars[level, 3 + d + k] = s
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+def _most_bent(rising_weights, share, level, longest, first, second, floats, integers):
+    """The edge, not too short, at which cutting lowers P's interpolation most where the
+    relaxation stands (its coordinates on the edge, plus a little)."""
+    allV, _B, _PV, _linP, _linN, allTP, _TN, _midP, _midN, _scalars, points, scratch = floats
+    indexP, _indexN, counts, _kept = integers
+    V, TP, t = allV[level], allTP[level], points[level]
+    pieces, d = rising_weights.shape[0], V.shape[0]
+    mP = counts[level, 0]
+    weights = scratch[1]
+    for i in range(mP):
+        weights[i] = share * rising_weights[0, indexP[level, i]]
+        if pieces == 2:
+            weights[i] += (1.0 - share) * rising_weights[1, indexP[level, i]]
+    mean = 0.0
+    for a in range(d):
+        mean += t[a]
+    most = 0.0
+    for a in range(d):
+        for b in range(a + 1, d):
+            if _distance_squared(V, a, b) < 0.16 * longest:
+                continue
+            bend = 0.0
+            for i in range(mP):
+                higher = max(TP[a, i], TP[b, i])
+                lower = min(TP[a, i], TP[b, i])
+                bend += weights[i] * max(0.0, min(higher, -lower))
+            bend *= min(t[a], t[b]) + 0.02 * mean
+            if bend > most:
+                most = bend
+                first = a
+                second = b
+    return first, second
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -172,8 +189,8 @@ def child_generators(V, scalars, counts, level, cone):
 @njit(cache=True, nogil=True, error_model="numpy")
 def descend(rising, rising_weights, falling, falling_weights, level, floats, integers):
     """Build the next child of `level` at level + 1; units whose sign is now constant are folded."""
-    V, B, PV, linP, linN, TP, TN, midP, midN, scalars, _scratch = floats
-    indexP, indexN, counts = integers
+    V, B, PV, linP, linN, TP, TN, midP, midN, scalars, _points, scratch = floats
+    indexP, indexN, counts, kept = integers
     pieces, d = linP.shape[1], linP.shape[2]
     below = level + 1
     which = counts[level, 2]
@@ -204,6 +221,9 @@ def descend(rising, rising_weights, falling, falling_weights, level, floats, int
         TP[below],
         indexP[below],
         linP[below],
+        scratch[2],
+        scratch[3],
+        kept,
     )
     counts[below, 1] = _fold(
         falling,
@@ -216,6 +236,9 @@ def descend(rising, rising_weights, falling, falling_weights, level, floats, int
         TN[below],
         indexN[below],
         linN[below],
+        scratch[2],
+        scratch[3],
+        kept,
     )
     counts[below, 2] = -1
     scalars[below, 0] = scalars[level, 0]
@@ -223,27 +246,32 @@ def descend(rising, rising_weights, falling, falling_weights, level, floats, int
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fold(hidden, weights, count, replaced, T, mid, index, below_T, below_index, linear):
+def _fold(
+    hidden, weights, count, replaced, T, mid, index, below_T, below_index, linear, low, high, kept
+):
     """Copy the open units to the child; those of constant sign there go into `linear`."""
     pieces, d = linear.shape
-    kept = 0
     for i in range(count):
-        low = mid[i]
-        high = low
-        for a in range(d):
-            if a == replaced:
-                below_T[a, kept] = mid[i]
-            else:
-                t = T[a, i]
-                below_T[a, kept] = t
-                low = min(low, t)
-                high = max(high, t)
-        if low >= 0.0:
+        low[i] = mid[i]
+        high[i] = mid[i]
+    for a in range(d):
+        if a != replaced:
+            for i in range(count):
+                low[i] = min(low[i], T[a, i])
+                high[i] = max(high[i], T[a, i])
+    left = 0
+    for i in range(count):
+        if low[i] >= 0.0:
             for k in range(pieces):
                 c = weights[k, index[i]]
                 for l in range(d):
                     linear[k, l] += c * hidden[index[i], l]
-        elif high > 0.0:
-            below_index[kept] = index[i]
-            kept += 1
-    return kept
+        elif high[i] > 0.0:
+            kept[left] = i
+            below_index[left] = index[i]
+            left += 1
+    for a in range(d):
+        source = mid if a == replaced else T[a]
+        for i in range(left):
+            below_T[a, i] = source[kept[i]]
+    return left

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.cone_bound import assemble, value_at
+from slth.certify.cone_bound import assemble
 from slth.certify.slice_vertices import lower_vertices
 
 
@@ -38,8 +38,8 @@ def bound_slice(
     norms: squared norms of the concave units' rows without their last entry. error, displaced,
     rounding: outward terms, the last relative to the size of an affine function.
     """
-    allV, allB, allPV, _linP, all_linN, _TP, allTN, _midP, _midN, scalars, scratch = floats
-    _indexP, indexN, counts = integers
+    allV, allB, allPV, _linP, all_linN, _TP, allTN, _midP, _midN, scalars, points, scratch = floats
+    _indexP, indexN, counts, _kept = integers
     V, B, PV = allV[level], allB[level], allPV[level]
     linN, TN, index = all_linN[level], allTN[level], indexN[level]
     mN = counts[level, 1]
@@ -91,8 +91,8 @@ def bound_slice(
     # Weights of the vertices at the relaxation's solution.
     total = 0.0
     for a in range(d):
-        scalars[level, 3 + a] = max(0.0, at[a] - (cut - displaced - error))
-        total += scalars[level, 3 + a]
+        points[level, a] = max(0.0, at[a] - (cut - displaced - error))
+        total += points[level, a]
     assemble(falling, falling_weights, index, mN, tau, share, linN, n)
     for l in range(d):
         n[l] -= multiplier * cut_off[l]
@@ -125,22 +125,47 @@ def bound_slice(
                 s = B[a, d - 1]
                 for l in range(d - 1):
                     s += B[a, l] * q[l] / steep
-                scalars[level, 3 + a] = max(0.0, s)
-                total += scalars[level, 3 + a]
+                points[level, a] = max(0.0, s)
+                total += points[level, a]
     if not total > 0.0:
         return bound, -np.inf
     for l in range(d):
         q[l] = 0.0
         for a in range(d):
-            q[l] += scalars[level, 3 + a] / total * V[a, l]
+            q[l] += points[level, a] / total * V[a, l]
     steep = _slope(q)
     if ball and steep > 1.0:
         for l in range(d - 1):
             q[l] /= steep
     q[d - 1] = 1.0
-    return bound, value_at(
+    return bound, _value_at(
         q, level, rising, rising_weights, falling, falling_weights, floats, integers
     )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _value_at(q, level, rising, rising_weights, falling, falling_weights, floats, integers):
+    """The objective at a point q of the cone at `level`, in plain floats."""
+    _V, _B, _PV, linP, linN, _TP, _TN, _midP, _midN, _scalars, _points, _scratch = floats
+    indexP, indexN, counts, _kept = integers
+    pieces, d = linN.shape[1], linN.shape[2]
+    value = np.inf
+    for k in range(pieces):
+        s = 0.0
+        for l in range(d):
+            s += (linP[level, k, l] - linN[level, k, l]) * q[l]
+        for i in range(counts[level, 0]):
+            t = 0.0
+            for l in range(d):
+                t += rising[indexP[level, i], l] * q[l]
+            s += rising_weights[k, indexP[level, i]] * max(t, 0.0)
+        for j in range(counts[level, 1]):
+            t = 0.0
+            for l in range(d):
+                t += falling[indexN[level, j], l] * q[l]
+            s -= falling_weights[k, indexN[level, j]] * max(t, 0.0)
+        value = min(value, s)
+    return value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
