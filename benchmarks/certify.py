@@ -1,10 +1,11 @@
 """The certifier on Gaussian and on cancelling differences: time to 1 %, to 1e-6, or the gap left.
 
-`python -m benchmarks.certify [SECONDS]` (limit for each run, default 60). Two families, seed 0:
+`python -m benchmarks.certify [SECONDS]` (limit for each run, default 60). Three families, seed 0:
 
 - gauss: M - 1 Gaussian units and minus one unit neuron;
 - prune: M - 1 units chosen from 4 M by swaps so that their sum is near the neuron: what pruning
-  meets.
+  meets;
+- tickets: the M - 1 units that `prune_neurons` keeps within five seconds, and minus the neuron.
 
 Other programs on the same instances: `certify_peers`.
 """
@@ -17,12 +18,14 @@ import time
 import numpy as np
 
 import slth
+from benchmarks.instances import instance
 from benchmarks.table import show
 from slth.network import FloatArray
 
 _CELLS = [
     (width, d) for d in (3, 4, 5, 6, 8, 10, 16) for width in (10, 20, 50, 100)
 ]  # one row each
+_POOLS = [(pool, d) for d in (3, 4, 5, 6, 8) for pool in (50, 200)]
 
 
 def gauss(width: int, d: int) -> tuple[FloatArray, FloatArray]:
@@ -65,6 +68,13 @@ def prune(width: int, d: int) -> tuple[FloatArray, FloatArray]:
     return np.append(output[kept], -1.0), np.vstack([hidden[kept], target])
 
 
+def tickets(pool: int, d: int) -> tuple[FloatArray, FloatArray]:
+    """A ticket of a network of `pool` units, minus its target."""
+    net, target = instance(pool, d, seed=0)
+    kept = slth.prune_neurons(net, target, time_limit=5.0).mask.output
+    return np.append(net.output[kept], -1.0), np.vstack([net.hidden[kept], target.hidden])
+
+
 def run(
     weights: FloatArray, hidden: FloatArray, rtol: float, seconds: float
 ) -> tuple[float, slth.Enclosure]:
@@ -80,16 +90,16 @@ def main(seconds: float = 60.0) -> None:
     """Print one table a family."""
     for d in (3, 8):
         run(*gauss(10, d), 1e-6, seconds)
-    for family in (gauss, prune):
+    for family, cells in ((gauss, _CELLS), (prune, _CELLS), (tickets, _POOLS)):
         rows = []
-        for width, d in _CELLS:
+        for width, d in cells:
             weights, hidden = family(width, d)
             coarse, first = run(weights, hidden, 1e-2, seconds)
             fine, last = run(weights, hidden, 1e-6, seconds)
             rows.append(
                 (
                     d,
-                    width,
+                    len(weights),
                     coarse if first.status == "closed" else "-",
                     fine if last.status == "closed" else "-",
                     last.upper / last.lower - 1.0,

@@ -15,7 +15,6 @@ import numpy as np
 
 import slth
 from benchmarks.table import show
-from slth.certify.circle import sup_on_circle
 from slth.limits import Deadline
 from slth.neurons.cluster import search_clusters
 from slth.neurons.plane.refute import circle_bound
@@ -107,7 +106,7 @@ def main(seconds: float = 10.0) -> None:
 
 
 def _certified(net: slth.ReLUNetwork, target: slth.ReLUNetwork, keep: np.ndarray) -> float:
-    return sup_on_circle(slth.ReLUNetwork(net.hidden[keep], net.output[keep]), target)[0]
+    return slth.certify(slth.ReLUNetwork(net.hidden[keep], net.output[keep]), target).upper
 
 
 if __name__ == "__main__":

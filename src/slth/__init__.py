@@ -5,7 +5,7 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 """
 
 from slth import theory
-from slth.certify import certify
+from slth.certify import certify, certify_many
 from slth.check import Verdict, check
 from slth.domain import Ball, Box, Orthant
 from slth.embed import Embedding, embed, load
@@ -13,7 +13,7 @@ from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.layers import Conv, DeepNetwork, Dense, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
 from slth.neurons import prune_neurons
-from slth.solution import Enclosure, Solution, Status
+from slth.solution import Enclosure, Enclosures, Solution, Status
 from slth.ticket import Ticket
 from slth.weights import prune_weights
 from slth.weights.subset_sum import subset_sum
@@ -28,6 +28,7 @@ __all__ = [
     "Dense",
     "Embedding",
     "Enclosure",
+    "Enclosures",
     "InvalidInput",
     "Mask",
     "MissingExtra",
@@ -41,6 +42,7 @@ __all__ = [
     "TicketError",
     "Verdict",
     "certify",
+    "certify_many",
     "check",
     "embed",
     "load",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import overload
 
 import numpy as np
 
-from slth.network import FloatArray, Mask, ReLUNetwork
+from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
 from slth.notebook import facts_html
 from slth.proof import RefutationProof
 
@@ -79,18 +80,83 @@ class Enclosure:
         return facts_html("Enclosure of the uniform error", facts)
 
     def scaled(self, radius: float) -> Enclosure:
-        """The enclosure over the ball of that radius, from the one over the unit ball.
-
-        Positive homogeneity: the supremum scales with the radius. Rounded outward. The witness
-        is scaled inward by a few ulps so that it stays in the ball; there the networks may differ
-        by a few ulps of their own values less than `lower`.
-        """
+        """The enclosure over the ball of that radius, from the one over the unit ball; see
+        `scaled_bounds`."""
         if radius == 1.0:
             return self
-        witness = None if self.witness is None else self.witness * radius * (1.0 - 2.0**-50)
-        lower = max(0.0, float(np.nextafter(self.lower * radius * (1.0 - 2.0**-50), -np.inf)))
-        upper = float(np.nextafter(self.upper * radius, np.inf))
-        return Enclosure(lower, upper, witness, self.status, self.method)
+        point = np.zeros(0) if self.witness is None else self.witness
+        lower, upper, point = scaled_bounds(self.lower, self.upper, point, radius)
+        witness = None if self.witness is None else point
+        return Enclosure(float(lower), float(upper), witness, self.status, self.method)
+
+
+def scaled_bounds(
+    lower: float | FloatArray, upper: float | FloatArray, witness: FloatArray, radius: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Bounds and witnesses over the ball of that radius, from those over the unit ball.
+
+    Positive homogeneity: the supremum scales with the radius. Rounded outward. A witness is scaled
+    inward by a few ulps so that it stays in the ball; there the networks may differ by a few ulps
+    of their own values less than `lower`.
+    """
+    inward = 1.0 - 2.0**-50
+    return (
+        np.maximum(0.0, np.nextafter(lower * radius * inward, -np.inf)),
+        np.nextafter(upper * radius, np.inf),
+        witness * radius * inward,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Enclosures(Sequence[Enclosure]):
+    """A sequence of enclosures, as arrays over them.
+
+    Attributes:
+        lower, upper: float64 [B], rigorous bounds as in `Enclosure`.
+        witness: float64 [B, d]; rows of NaN where no point attains a positive lower bound.
+        closed: bool [B].
+        method: which algorithm produced each, a tuple of B names.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    witness: FloatArray
+    closed: BoolArray
+    method: tuple[str, ...]
+
+    @property
+    def gap(self) -> FloatArray:
+        """upper - lower, float64 [B]."""
+        return self.upper - self.lower
+
+    def __len__(self) -> int:
+        return len(self.method)
+
+    @overload
+    def __getitem__(self, index: int) -> Enclosure: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Enclosures: ...
+
+    def __getitem__(self, index: int | slice) -> Enclosure | Enclosures:
+        lower, upper, witness = self.lower[index], self.upper[index], self.witness[index]
+        if isinstance(index, slice):
+            return Enclosures(lower, upper, witness, self.closed[index], self.method[index])
+        return Enclosure(
+            float(lower),
+            float(upper),
+            None if np.isnan(witness[0]) else witness,
+            Status.CLOSED if self.closed[index] else Status.OPEN,
+            self.method[index],
+        )
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "Enclosures(none)"
+        return (
+            f"Enclosures({len(self):,}: {self.lower.min():.9g} <= errors <= "
+            f"{self.upper.max():.9g}, {int(self.closed.sum()):,} closed)"
+        )
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from slth.certify.domain import Chart
 from slth.certify.enclose import enclose, require_eps, require_networks, require_rtol
 from slth.certify.enclose_domain import enclose_on
-from slth.certify.place import AROUND_ZERO, Place
-from slth.certify.search import CONES_UP_TO, compile_engine
+from slth.certify.many import certify_many
+from slth.certify.prepare import compile_for
 from slth.domain import Ball, Domain
 from slth.errors import InvalidInput, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import ReLUNetwork
 from slth.solution import Enclosure
 
-__all__ = ["certify"]
+__all__ = ["certify", "certify_many"]
 
 
 def certify(
@@ -31,9 +31,9 @@ def certify(
     """Enclose sup |net(x) - target(x)| over ||x||_2 <= radius, or over another domain.
 
     Both bounds hold over the reals for the float64 weights taken as exact numbers. Networks without
-    biases on the ball around 0 are exact to a few units of roundoff for d = 1 and d = 2, with
-    linear readouts mostly for d = 3 up to 250 units, too (docs/certify.md); else a
-    branch-and-bound returns what it has proven when the time is up.
+    biases on the ball around 0 are exact to a few units of roundoff for d = 1 and d = 2, and, if
+    `rtol` asks for it, mostly for d = 3 with linear readouts and up to 250 units, too
+    (docs/certify.md); else a branch-and-bound returns what it has proven when the time is up.
 
     Args:
         net, target: networks of the same input dimension; any widths, either readout, with or
@@ -74,10 +74,7 @@ def certify(
     limit = require_time_limit(time_limit)
     started = Deadline()
     with stopped_by_interrupt(started):
-        if chart is not None:
-            compile_engine(4, Place(chart.shape, True))
-        elif net.d > 2:
-            compile_engine(3 if net.d <= CONES_UP_TO else CONES_UP_TO + 1, AROUND_ZERO)
+        compile_for(net.d, chart)
         deadline = started.within(limit)
         if chart is None:
             return enclose(net, target, radius, rtol, deadline, eps=eps, seed=seed, report=report)

@@ -17,6 +17,13 @@ UNIT = 2.0**-53
 # Multiples of 1/2: the products are exact, so only the sums round.
 _SHARES = (0.0, 0.5, 1.0)
 
+# Below this fraction of sum |output| ||hidden||, the engines' rounding terms, an error counts as
+# closed: per unit, and at least.
+_NOISE_PER_UNIT = 2.0**-49
+_LEAST_NOISE = 1e-13
+# What the engines charge for underflow stays below this; a supremum of 0 has no other noise.
+_UNDERFLOW = 1e-285
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -37,6 +44,12 @@ class Bound:
     nodes: int
     closed: bool
     method: str
+
+
+@njit(cache=True, nogil=True)
+def noise_of(mass, units):
+    """What counts as rounding beside `units` units whose sizes sum up to `mass`."""
+    return max(_LEAST_NOISE, _NOISE_PER_UNIT * units) * mass + _UNDERFLOW
 
 
 def lipschitz(objective: Objective) -> float:

@@ -17,27 +17,19 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.objective import combinations, scale_units, stacked
+from slth.certify.objective import scale_units
 from slth.certify.rounding import TINY, UNIT, add_pair, two_prod
-from slth.network import FloatArray, ReLUNetwork
 
 _SQUARED_UNIT = UNIT * UNIT
 
 
-def sup_on_circle(net: ReLUNetwork, target: ReLUNetwork) -> tuple[float, FloatArray | None]:
-    """Upper bound on sup |net - target| over the unit disc, and a point that nearly attains it.
-
-    Both networks have d = 2. The point is None when the upper bound is attained nowhere else than
-    at 0.
-    """
-    upper, x, y = circle_sup(*stacked(net, target), *combinations(net, target))
-    return upper, None if x == 0.0 and y == 0.0 else np.array([x, y])
-
-
 @njit(cache=True, nogil=True)
 def circle_sup(hidden, split, signs, pieces):
-    """(upper bound, x, y): the point is (0, 0) where there is none. See `stacked`,
-    `combinations`."""
+    """Upper bound on sup |G - F| over the unit disc, and a point that nearly attains it.
+
+    hidden, split: see `stacked`; signs [3, 2, 2], pieces [3]: one kind of `SIGNS`, `PIECES`.
+    Returns (upper bound, x, y): (0, 0) where the bound is attained nowhere else than there.
+    """
     hidden, split, _ = scale_units(hidden, split)
     count = hidden.shape[0]
     if count == 0:

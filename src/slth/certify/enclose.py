@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slth.certify.bound import lipschitz
-from slth.certify.circle import sup_on_circle
+from slth.certify.bound import lipschitz, noise_of
+from slth.certify.differences import SMALL_METHODS, Differences, is_small
 from slth.certify.objective import Objective, objectives
 from slth.certify.place import AROUND_ZERO, Place
 from slth.certify.rounding import TINY, difference, into_ball
@@ -18,13 +18,6 @@ from slth.errors import InvalidInput, require_positive
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, ReLUNetwork
 from slth.solution import Enclosure, Status
-
-# Below this fraction of sum |output| ||hidden||, the engines' rounding terms, an error counts as
-# closed: per unit, and at least.
-_NOISE_PER_UNIT = 2.0**-49
-_LEAST_NOISE = 1e-13
-# What the engines charge for underflow stays below this; a supremum of 0 has no other noise.
-_UNDERFLOW = 1e-285
 
 
 def enclose(
@@ -45,34 +38,82 @@ def enclose(
     require_networks(net, target)
     radius = require_positive("radius", radius)
     rtol, eps = require_rtol(rtol), require_eps(eps)
-    unit_eps = None if eps is None else eps / radius
-    if net.d == 1:
-        lower, upper, witness, method = _endpoints(net, target)
-    elif net.d == 2:
-        upper, point = sup_on_circle(net, target)
-        lower, witness = _attained(net, target, point)
-        method = "circle sweep"
-    else:
-        problems = objectives(net, target)
-        lower, upper, witness, method = search_problems(
-            problems,
-            lambda point: _attained(net, target, point),
-            _noise(net, target),
-            rtol,
-            unit_eps,
-            deadline,
-            seed,
-            report,
-        )
-    noise = _noise(net, target)
-    closed = upper - lower <= rtol * upper or upper <= noise
-    enclosure = Enclosure(lower, upper, witness, Status.OPEN, method)
+    if not is_small(net.d, net.width + target.width):
+        return enclose_further(net, target, None, radius, rtol, deadline, eps, seed, report)
+    pair = Differences.of_pairs([(net, target)])
+    lower, upper, points = pair.enclose(rtol, unit_threshold(eps, radius), seed, deadline)
+    found = Found.of(lower[0], upper[0], points[0])
+    enclosure = _enclosure(net, target, found, radius, rtol, eps)
+    if net.d <= 2 or enclosure.status == Status.CLOSED:
+        return enclosure
+    return enclose_further(net, target, found, radius, rtol, deadline, eps, seed, report)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a supremum over the unit ball: as `Enclosure` has it, without status."""
+
+    lower: float
+    upper: float
+    witness: FloatArray | None
+    method: str
+
+    @classmethod
+    def of(cls, lower: float, upper: float, point: FloatArray) -> Found:
+        """From what `Differences.enclose` found."""
+        method = SMALL_METHODS[min(len(point), 3)]
+        return cls(float(lower), float(upper), point if lower > 0.0 else None, method)
+
+
+def enclose_further(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    found: Found | None,
+    radius: float,
+    rtol: float,
+    deadline: Deadline,
+    eps: float | None,
+    seed: int,
+    report: Report = silent,
+) -> Enclosure:
+    """`enclose` for d >= 3, from what is known already if anything is."""
+    lower, upper, witness, method = search_problems(
+        objectives(net, target),
+        lambda point: _attained(net, target, point),
+        _noise(net, target),
+        rtol,
+        None if eps is None else eps / radius,
+        deadline,
+        seed,
+        report,
+        known=(0.0, None) if found is None else (found.lower, found.witness),
+    )
+    if found is not None:
+        upper = min(upper, found.upper)
+    return _enclosure(net, target, Found(lower, upper, witness, method), radius, rtol, eps)
+
+
+def unit_threshold(eps: float | None, radius: float) -> float:
+    """eps on the unit ball, rounded; infinite where nothing is to be decided."""
+    return math.inf if eps is None else eps / radius
+
+
+def _enclosure(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    found: Found,
+    radius: float,
+    rtol: float,
+    eps: float | None,
+) -> Enclosure:
+    """What is known as an enclosure over the ball of that radius, with its status."""
+    lower, upper = found.lower, found.upper
+    closed = upper - lower <= rtol * upper or upper <= _noise(net, target)
+    enclosure = Enclosure(lower, upper, found.witness, Status.OPEN, found.method)
     enclosure = at_radius(net, target, enclosure, radius)
     if eps is not None:
         closed = closed or enclosure.upper <= eps or enclosure.lower > eps
-    if not closed:
-        return enclosure
-    return Enclosure(enclosure.lower, enclosure.upper, enclosure.witness, Status.CLOSED, method)
+    return replace(enclosure, status=Status.CLOSED) if closed else enclosure
 
 
 def at_radius(
@@ -135,11 +176,6 @@ def _noise(net: ReLUNetwork, target: ReLUNetwork) -> float:
     return noise_of(_mass(net) + _mass(target), net.width + target.width)
 
 
-def noise_of(mass: float, units: int) -> float:
-    """What counts as rounding beside `units` units whose sizes sum up to `mass`."""
-    return max(_LEAST_NOISE, _NOISE_PER_UNIT * units) * mass + _UNDERFLOW
-
-
 def _attained(
     net: ReLUNetwork, target: ReLUNetwork, point: FloatArray | None
 ) -> tuple[float, FloatArray | None]:
@@ -149,20 +185,6 @@ def _attained(
     witness = into_ball(point)
     lower, _ = difference(net, target, witness)
     return (lower, witness) if lower > 0.0 else (0.0, None)
-
-
-def _endpoints(
-    net: ReLUNetwork, target: ReLUNetwork
-) -> tuple[float, float, FloatArray | None, str]:
-    """d = 1: the unit ball is [-1, 1] and the difference is linear on either side of 0."""
-    lower = upper = 0.0
-    witness = None
-    for x in (1.0, -1.0):
-        below, above = difference(net, target, np.array([x]))
-        upper = max(upper, above)
-        if below > lower:
-            lower, witness = below, np.array([x])
-    return lower, upper, witness, "endpoints"
 
 
 def search_problems(
@@ -175,14 +197,16 @@ def search_problems(
     seed: int,
     report: Report,
     place: Place = AROUND_ZERO,
+    known: tuple[float, FloatArray | None] = (0.0, None),
 ) -> tuple[float, float, FloatArray | None, str]:
     """Each problem of a difference in turn, the incumbent carried over.
 
-    attained: a rigorous lower bound near a point and where it is attained.
+    attained: a rigorous lower bound near a point and where it is attained. known: such a pair
+    from elsewhere.
     Returns (lower, upper, witness, method).
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    lower, upper, witness, method = 0.0, 0.0, None, "norm bound"
+    (lower, witness), upper, method = known, 0.0, "norm bound"
     for index, objective in enumerate(problems):
         share = deadline.within(deadline.remaining / (len(problems) - index))
         bound = maximize(

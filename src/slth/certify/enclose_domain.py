@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from slth.certify.bound import noise_of
 from slth.certify.domain import Chart
-from slth.certify.enclose import noise_of, search_problems
+from slth.certify.enclose import search_problems
 from slth.certify.objective import objectives
 from slth.certify.place import Place
 from slth.certify.rounding import TINY, UNIT, difference

@@ -30,20 +30,27 @@ _PARALLEL = 2.0**-48
 # The rows (alpha, beta) of each problem's functions alpha * G + beta * F, by the two readouts.
 COMBINATIONS: dict[tuple[str, str], tuple[tuple[tuple[int, int], ...], ...]] = {
     ("linear", "linear"): (((1, -1),), ((-1, 1),)),
-    ("relu", "linear"): (((1, -1),), ((0, -1),), ((-1, 1), (0, 1))),
     ("linear", "relu"): (((-1, 1),), ((-1, 0),), ((1, -1), (1, 0))),
+    ("relu", "linear"): (((1, -1),), ((0, -1),), ((-1, 1), (0, 1))),
     ("relu", "relu"): (((1, -1), (1, 0)), ((-1, 1), (0, 1))),
 }
 
 
-def _as_arrays(rows: tuple[tuple[tuple[int, int], ...], ...]) -> tuple[FloatArray, np.ndarray]:
-    signs = np.zeros((len(rows), 2, 2))
-    for problem, row in enumerate(rows):
-        signs[problem, : len(row)] = row
-    return signs, np.array([len(row) for row in rows])
+# The same as arrays, by `kind_of`: float64 [4, 3, 2, 2], and how many rows each problem has, int64
+# [4, 3] (0: there is no such problem).
+SIGNS = np.zeros((4, 3, 2, 2))
+PIECES = np.zeros((4, 3), np.int64)
 
 
-_COMBINATION_ARRAYS = {readouts: _as_arrays(rows) for readouts, rows in COMBINATIONS.items()}
+def kind_of(net: ReLUNetwork, target: ReLUNetwork) -> int:
+    """Which of `SIGNS` their readouts call for."""
+    return 2 * (net.readout == "relu") + (target.readout == "relu")
+
+
+for _kind, _problems in enumerate(COMBINATIONS.values()):
+    for _problem, _rows in enumerate(_problems):
+        SIGNS[_kind, _problem, : len(_rows)] = _rows
+        PIECES[_kind, _problem] = len(_rows)
 
 
 @dataclass(frozen=True)
@@ -82,12 +89,6 @@ def stacked(net: ReLUNetwork, target: ReLUNetwork) -> tuple[FloatArray, FloatArr
     split[0, : net.width] = net.output
     split[1, net.width :] = target.output
     return hidden, split
-
-
-def combinations(net: ReLUNetwork, target: ReLUNetwork) -> tuple[FloatArray, np.ndarray]:
-    """`COMBINATIONS` for these readouts as arrays: signs float64 [problems, 2, 2] and how many of
-    each problem's rows count, int64 [problems]."""
-    return _COMBINATION_ARRAYS[net.readout, target.readout]
 
 
 @njit(cache=True, nogil=True)
