@@ -39,7 +39,7 @@ def planted(
     order = rng.permutation(width)
     hidden = np.concatenate([parts, rng.standard_normal((noise, d))])[order]
     output = np.concatenate([shares, rng.standard_normal(noise)])[order]
-    # Parts so nearly parallel are hard to certify closely; any bound of theirs is an eps they reach.
+    # Nearly parallel parts are hard to certify closely; any bound of theirs is an eps they reach.
     error = slth.certify(subset, target, rtol=1e-2, time_limit=2.0).upper
     return slth.ReLUNetwork(hidden, output, readout), target, error
 

@@ -173,3 +173,13 @@ def test_bounds_hold_where_squares_and_products_underflow(d):
             slth.certify(beside, alone),
         ):
             assert Fraction(error.lower) <= exact <= Fraction(error.upper)
+
+
+@pytest.mark.parametrize("d", [4, 5, 6])
+def test_nearly_parallel_parts_of_the_target_are_certified_closely(d):
+    generator = np.random.default_rng(d)
+    target = slth.neuron(generator.standard_normal(d), normalize=True)
+    parts = target.hidden + 0.02 * generator.standard_normal((4, d)) / math.sqrt(d)
+    error = slth.certify(slth.ReLUNetwork(parts, [0.1, 0.2, 0.3, 0.4]), target)
+    assert error.status is slth.Status.CLOSED
+    assert error.lower > 1e-4

@@ -13,6 +13,9 @@ def compile_for(d: int, chart: Chart | None) -> None:
     if chart is not None:
         compile_engine(4, Place(chart.shape, True))
     elif d > 2:
-        compile_engine(3 if d <= CONES_UP_TO else CONES_UP_TO + 1, AROUND_ZERO)
+        if d <= CONES_UP_TO:
+            compile_engine(3, AROUND_ZERO)
+        if d > 3:
+            compile_engine(CONES_UP_TO + 1, AROUND_ZERO)
         if is_small(d, 0):
             compile_small()

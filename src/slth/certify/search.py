@@ -23,6 +23,8 @@ _ARRANGED_UP_TO = 250
 # Up to this dimension cones are quicker than signs. Elsewhere than around 0 there are no signs:
 # cones are tried as long as those that cover the place are not too many.
 CONES_UP_TO = 6
+# With few units signs are as quick from d = 4 on, and parts that nearly cancel do not stall them.
+_FEW_UNITS = 20
 _MOST_CONES_UP_TO = {"ball": 11, "box": 8, "orthant": 14}
 # Dearer Newton steps would not end within a slice: there the cheap bound is all there is.
 _DEAREST_STEP = 6e8
@@ -122,9 +124,11 @@ def _maximize_unit(
         return Bound(lower, x, root, 0, root <= threshold, "norm bound")
     cones = d <= (CONES_UP_TO if place == AROUND_ZERO else _MOST_CONES_UP_TO[place.shape])
     signs = place == AROUND_ZERO and step_cost(d, width) <= _DEAREST_STEP
+    few = signs and d > 3 and width <= _FEW_UNITS
     if not (cones or signs):
         return Bound(lower, x, root, 0, False, "norm bound")
-    engine = partial(maximize_over_cones, place=place) if cones else maximize_over_signs
+    by_cones = partial(maximize_over_cones, place=place)
+    engine = by_cones if cones and not few else maximize_over_signs
     bound = engine(
         objective,
         incumbent=best,
