@@ -54,7 +54,8 @@ class Branch:
     """One tree, which works on a subtree of the search or is idle."""
 
     def __init__(self, width: int, most_bytes: int, closing: Closing) -> None:
-        capacity = 3 * width // 2 + 40
+        # Few rows make quick pivots; what is dropped comes back where it is violated.
+        capacity = width + 40
         deepest = most_bytes // (8 * capacity * (width + 1))
         self._tree = empty_tree(width, capacity, max(2, min(width + 2, deepest)))
         self._tree.counts[DEPTH] = -1

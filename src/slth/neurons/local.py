@@ -11,6 +11,7 @@ from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
 from slth.neurons.problem import Problem, random_sphere
 from slth.neurons.sphere import Sample, peaks
+from slth.threads import crew, usable_threads
 
 # Moves in one compiled slice: well under half a second at the sample sizes below.
 _SLICE_WORK = 60_000_000
@@ -41,7 +42,8 @@ def anneal(
     Args:
         start: mask to improve; None is the empty one.
         moves: proposals in a run.
-        runs: restarts, in turn from the best mask so far and from the empty one.
+        runs: restarts, in turn from the best mask so far and from the empty one, as many at a
+            time as there are threads.
         goal: stop once a mask seems to err less than this.
 
     Returns:
@@ -55,20 +57,29 @@ def anneal(
     best = Candidate(keep.copy(), error)
     sample = sample.joined(Sample.of(problem, points))
     found = [points]
-    for run in range(runs):
-        if deadline.expired or best.error <= goal:
-            break
-        keep = best.keep if run % 2 == 0 else empty
-        # Useful heat is a fraction of the error aimed at; which fraction differs by instance.
-        hot = best.error * float(rng.uniform(0.06, 0.3)) * (0.3 if run == 0 else 1.0)
-        keep, error = _anneal_once(problem, sample, keep, rng, moves, hot, deadline)
-        if error >= best.error:
-            continue
-        points, error = _measured(problem, keep, sample, rng, deadline)
-        if error < best.error:
-            best = Candidate(keep.copy(), error)
-        found.append(points)
-        sample = sample.joined(Sample.of(problem, points))
+    threads = usable_threads()
+    with crew(threads) as run_all:
+        for first in range(0, runs, threads):
+            if deadline.expired or best.error <= goal:
+                break
+            cooling = _Cooling.over(problem, sample, moves, deadline)
+            starts = []
+            for run in range(first, min(first + threads, runs)):
+                # Useful heat is a fraction of the error aimed at; which fraction differs by
+                # instance.
+                hot = best.error * float(rng.uniform(0.06, 0.3)) * (0.3 if run == 0 else 1.0)
+                starts.append((best.keep if run % 2 == 0 else empty, hot, rng.spawn(1)[0]))
+            fresh = []
+            for keep, error in run_all(cooling.cooled, starts):
+                if error >= best.error:
+                    continue
+                points, error = _measured(problem, keep, sample, rng, deadline)
+                if error < best.error:
+                    best = Candidate(keep, error)
+                fresh.append(points)
+            if fresh:
+                sample = sample.joined(Sample.of(problem, np.concatenate(fresh)))
+                found.extend(fresh)
     return best, np.concatenate(found)
 
 
@@ -96,31 +107,47 @@ def measure(
     return Candidate(keep.copy(), float(values.max(initial=0.0)))
 
 
-def _anneal_once(
-    problem: Problem,
-    sample: Sample,
-    keep: BoolArray,
-    rng: np.random.Generator,
-    moves: int,
-    hot: float,
-    deadline: Deadline,
-) -> tuple[BoolArray, float]:
-    """One cooling from `hot`: the best mask on the sample and its error there."""
-    phi = np.ascontiguousarray(sample.phi.T, dtype=np.float32)
-    f = sample.f.astype(np.float32)
-    # |relu(g) - f| = max(g - f, min(f - g, f)) where f >= 0; the linear readout has no cap.
-    cap = np.full_like(f, np.inf) if problem.linear else f
-    state = keep.copy()
-    best = keep.copy()
-    step = max(200, _SLICE_WORK // max(1, sample.size))
-    done, error = 0, np.float32(np.inf)
-    while done < moves and not deadline.expired:
-        count = min(step, moves - done)
-        begin = hot * _COOLING ** (done / moves)
-        end = hot * _COOLING ** ((done + count) / moves)
-        error = _moves(phi, f, cap, state, best, error, begin, end, count, rng)
-        done += count
-    return best, float(error)
+@dataclass(frozen=True, eq=False)
+class _Cooling:
+    """Runs of annealing on one sample.
+
+    phi: float32 [N, P], features; f: float32 [P], target; cap: float32 [P], the largest error
+    of a mask that is too small there; step: moves in one compiled slice.
+    """
+
+    phi: np.ndarray
+    f: np.ndarray
+    cap: np.ndarray
+    moves: int
+    step: int
+    deadline: Deadline
+
+    @classmethod
+    def over(cls, problem: Problem, sample: Sample, moves: int, deadline: Deadline) -> _Cooling:
+        """Runs of `moves` proposals on a sample."""
+        phi = np.ascontiguousarray(sample.phi.T, dtype=np.float32)
+        f = sample.f.astype(np.float32)
+        # |relu(g) - f| = max(g - f, min(f - g, f)) where f >= 0; the linear readout has no cap.
+        cap = np.full_like(f, np.inf) if problem.linear else f
+        step = max(200, _SLICE_WORK // max(1, sample.size))
+        return cls(phi, f, cap, moves, step, deadline)
+
+    def cooled(
+        self, start: tuple[BoolArray, float, np.random.Generator]
+    ) -> tuple[BoolArray, float]:
+        """One run from a mask, its first temperature and its randomness: the best mask on the
+        sample and its error there."""
+        keep, hot, rng = start
+        state = keep.copy()
+        best = keep.copy()
+        done, error = 0, np.float32(np.inf)
+        while done < self.moves and not self.deadline.expired:
+            count = min(self.step, self.moves - done)
+            begin = hot * _COOLING ** (done / self.moves)
+            end = hot * _COOLING ** ((done + count) / self.moves)
+            error = _moves(self.phi, self.f, self.cap, state, best, error, begin, end, count, rng)
+            done += count
+        return best, float(error)
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -18,6 +18,7 @@ from slth.neurons.problem import Problem
 from slth.neurons.race import Race
 from slth.neurons.recording import one_leaf
 from slth.neurons.relaxation import WIDEST
+from slth.neurons.renewal import renew
 from slth.neurons.rung import climb_rung, prove_empty
 from slth.neurons.witness import witness_bound
 
@@ -25,7 +26,13 @@ from slth.neurons.witness import witness_bound
 # share of the time left that each may take: a finished one is a proven bound, and costs little
 # beside the next. The last is climbed again when certifying its best ticket more sharply has
 # raised that ticket's own lower bound.
-_RUNGS = ((0.6, 0.4), (0.85, 0.5), *((1.0, 1.0),) * 8)
+_FIRST, _SECOND = (0.6, 0.4), (0.85, 0.5)
+# When the first took less than this part of the time left, the second is left out and the last
+# tried at once.
+_EASY, _AT_ONCE = 1.0 / 30.0, 0.8
+_LAST_RUNGS = 8
+# A tree of so many nodes repays annealing again before the next, which is larger still.
+_GROWN, _MORE_RUNS = 200, 16
 # Widths beyond which annealing from the empty mask alone is weak; annealing all units is hopeless;
 # listing all walks round the circle gives no bounds; screening, linear in the width for each unit,
 # takes too long.
@@ -151,8 +158,9 @@ def _search_wide(race: Race, rng: np.random.Generator) -> None:
             return
     if not (problem.linear and _circular(problem)):
         _search_greedily(race, rng)
-        share = race.deadline.within(0.4 * race.deadline.remaining)
+        share = race.deadline.within(0.2 * race.deadline.remaining)
         race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
+        _renew(race, rng, 0.6 if problem.width <= _SCREENABLE else 0.95)
     if problem.width <= _SCREENABLE and not race.finished:
         _prove_wide(race, rng, np.zeros((0, problem.d)))
 
@@ -160,6 +168,14 @@ def _search_wide(race: Race, rng: np.random.Generator) -> None:
 def _search_greedily(race: Race, rng: np.random.Generator) -> None:
     share = race.deadline.within(0.3 * race.deadline.remaining)
     race.offer(search_greedily(race.problem, rng, share, goal=_goal(race)), "greedy")
+
+
+def _renew(race: Race, rng: np.random.Generator, share: float) -> None:
+    """Go on from the best ticket so far."""
+    if race.finished:
+        return
+    deadline = race.deadline.within(share * race.deadline.remaining)
+    race.offer(renew(race.problem, race.keep, rng, deadline, goal=_goal(race)), "renewal")
 
 
 def _prove_wide(race: Race, rng: np.random.Generator, points: FloatArray) -> None:
@@ -196,6 +212,7 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
         share = deadline.within(0.1 * deadline.remaining)
         cluster = search_clusters(problem, rng, share, goal=_goal(race), largest=_CROWDED)
         race.offer(cluster, "aligned cluster")
+        _renew(race, rng, 0.2)
     if _circular(problem) and not race.finished:
         # Where tickets abound, so do the walks, and a search is quicker than listing them.
         walks = (0.5 if problem.width > _ROOMY else 0.2) if walked else 0.05
@@ -206,12 +223,38 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
         if not race.finished:
             _prove_wide(race, rng, points)
         return
-    for rung, share in _RUNGS:
-        race.sharpen(share=0.2)
-        if race.finished:
-            return
-        cutoff = race.bound + rung * (race.lower * (1.0 - BELOW) - race.bound)
-        points, finished = climb_rung(race, cutoff, points, rng, share)
-        if not finished and share < 1.0:
-            _prove_wide(race, rng, points)
-            return
+    _climb(race, rng, points)
+
+
+def _climb(race: Race, rng: np.random.Generator, points: FloatArray) -> None:
+    """Trees at growing cutoffs, the last at the ticket's own error."""
+    deadline = race.deadline
+    started, before = deadline.elapsed, race.nodes
+    points, finished = _next_rung(race, rng, points, *_FIRST)
+    took = deadline.elapsed - started
+    if finished and not race.finished and race.nodes - before >= _GROWN:
+        share = deadline.within(0.1 * deadline.remaining)
+        found, more = anneal(race.problem, rng, share, start=race.keep, runs=_MORE_RUNS)
+        race.offer(found, "annealing")
+        points = np.unique(np.concatenate([points, more]), axis=0)
+    easy = took < _EASY * deadline.remaining
+    if finished and not easy:
+        points, finished = _next_rung(race, rng, points, *_SECOND)
+    for _ in range(_LAST_RUNGS):
+        if race.finished or not finished:
+            break
+        share = _AT_ONCE if easy else 1.0
+        points, finished = _next_rung(race, rng, points, 1.0, share)
+    if not finished and not race.finished:
+        _prove_wide(race, rng, points)
+
+
+def _next_rung(
+    race: Race, rng: np.random.Generator, points: FloatArray, rung: float, share: float
+) -> tuple[FloatArray, bool]:
+    """Climb so far of the way from the proven bound to the ticket; as `climb_rung`."""
+    race.sharpen(share=0.2)
+    if race.finished:
+        return points, True
+    cutoff = race.bound + rung * (race.lower * (1.0 - BELOW) - race.bound)
+    return climb_rung(race, cutoff, points, rng, share)

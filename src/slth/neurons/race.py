@@ -83,6 +83,12 @@ class Race:
         """Decided, or out of time."""
         return self.decided or self.deadline.expired
 
+    @property
+    def nodes(self) -> int:
+        """Nodes of all trees so far."""
+        nodes = self.stats.get("nodes", 0)
+        return nodes if isinstance(nodes, int) else 0
+
     def prove(self, bound: float, prover: str, proof: RefutationProof | None = None) -> None:
         """Take over a proven bound, with its written proof if there is one."""
         if bound > self._bound and not (self.recording and proof is None):

@@ -60,7 +60,7 @@ def climb_rung(
 
     def judge(candidate: Candidate) -> Verdict:
         whole = Candidate(widened(race.problem, units, candidate.keep), candidate.error)
-        error = race.offer(whole, "branch and bound", seconds=0.5, rtol=1e-3)
+        error = race.offer(whole, "branch and bound", seconds=3.0, rtol=1e-5)
         if error is None:
             return Verdict(candidate.error, None, race.finished)
         return Verdict(error.lower, error.witness, race.finished)
