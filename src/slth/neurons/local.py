@@ -42,8 +42,7 @@ def anneal(
     Args:
         start: mask to improve; None is the empty one.
         moves: proposals in a run.
-        runs: restarts, in turn from the best mask so far and from the empty one, as many at a
-            time as there are threads.
+        runs: restarts of every thread, in turn from the best mask so far and from the empty one.
         goal: stop once a mask seems to err less than this.
 
     Returns:
@@ -59,12 +58,12 @@ def anneal(
     found = [points]
     threads = usable_threads()
     with crew(threads) as run_all:
-        for first in range(0, runs, threads):
+        for first in range(0, runs * threads, threads):
             if deadline.expired or best.error <= goal:
                 break
             cooling = _Cooling.over(problem, sample, moves, deadline)
             starts = []
-            for run in range(first, min(first + threads, runs)):
+            for run in range(first, first + threads):
                 # Useful heat is a fraction of the error aimed at; which fraction differs by
                 # instance.
                 hot = best.error * float(rng.uniform(0.06, 0.3)) * (0.3 if run == 0 else 1.0)
