@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.certify import prune
 from slth import threads
-from slth.certify import cones
+from slth.certify import cones, search
 from slth.certify.bound import largest_eigenvalue, lipschitz, norm_bound
 from slth.certify.search import maximize
 from slth.limits import Deadline
@@ -168,6 +168,15 @@ def test_thin_cones_around_the_maximum_are_closed_by_the_distance_from_the_zonot
     assert bound.closed
     assert bound.nodes < 10_000
     assert bound.upper >= sampled_maximum(problem, 100_000, 1)
+
+
+def test_thin_cones_in_which_descent_gains_little_a_sweep_are_not_cut_for_ever(monkeypatch):
+    monkeypatch.setattr(search, "CONES_UP_TO", 7)
+    monkeypatch.setattr(search, "_FEW_UNITS", 0)
+    bound = run(objective(*prune(20, 7)), seconds=20.0)
+    assert bound.closed
+    assert bound.method == "cones"
+    assert bound.nodes < 30_000
 
 
 def test_early_decisions():

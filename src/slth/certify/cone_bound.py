@@ -14,6 +14,10 @@ from numba import njit
 # Sweeps before it is asked whether the cone has to be cut anyway: fewer leave a point of the
 # relaxation that chooses a worse edge to cut.
 _SWEEPS = 4
+# Sweeps at most, and the relative gain below which more are of no use: in thin cones near the
+# maximum each sweep gains little, and ending earlier cuts such cones for ever.
+_MOST_SWEEPS = 2000
+_LEAST_GAIN = 1e-5
 # Rounds of ten sweeps, each round's result a bound, for a cone on which P is linear.
 _LEAF_ROUNDS = 100
 # Sums in any order; infinities and numbers that are none stay what they are.
@@ -167,7 +171,7 @@ def _search(falling, falling_weights, norms, level, goal, cut, floats, integers,
             lengths[a] += B[a, l] * B[a, l]
     goal *= goal
     previous = np.inf
-    for sweep in range(100):
+    for sweep in range(_MOST_SWEEPS):
         if pieces == 2:
             share = _share_step(falling, falling_weights, index, mN, tau, share, PV, B, linN, q)
         if pieces == 2 or sweep == 0:
@@ -206,7 +210,7 @@ def _search(falling, falling_weights, norms, level, goal, cut, floats, integers,
             size += q[l] * q[l]
         if size <= goal:
             break
-        if previous - size < 1e-3 * (size - goal):
+        if previous - size < _LEAST_GAIN * (size - goal):
             break
         previous = size
         if sweep + 1 >= _SWEEPS:

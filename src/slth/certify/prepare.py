@@ -13,7 +13,7 @@ def compile_for(d: int, chart: Chart | None) -> None:
     if chart is not None:
         compile_engine(4, Place(chart.shape, True))
     elif d > 2:
-        if d <= CONES_UP_TO:
+        if d <= CONES_UP_TO + 1:
             compile_engine(3, AROUND_ZERO)
         if d > 3:
             compile_engine(CONES_UP_TO + 1, AROUND_ZERO)

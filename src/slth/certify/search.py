@@ -23,6 +23,8 @@ _ARRANGED_UP_TO = 250
 # Up to this dimension cones are quicker than signs. Elsewhere than around 0 there are no signs:
 # cones are tried as long as those that cover the place are not too many.
 CONES_UP_TO = 6
+# In the next dimension, too, from this width on: many units cost the signs more.
+_CONES_FROM_WIDTH = 76
 # With few units signs are as quick from d = 4 on, and parts that nearly cancel do not stall them.
 _FEW_UNITS = 20
 _MOST_CONES_UP_TO = {"ball": 11, "box": 8, "orthant": 14}
@@ -122,7 +124,8 @@ def _maximize_unit(
     threshold = max(floor, best * (1.0 + rtol))
     if root <= threshold or best > stop_above or deadline.expired:
         return Bound(lower, x, root, 0, root <= threshold, "norm bound")
-    cones = d <= (CONES_UP_TO if place == AROUND_ZERO else _MOST_CONES_UP_TO[place.shape])
+    most = CONES_UP_TO + (width >= _CONES_FROM_WIDTH)
+    cones = d <= (most if place == AROUND_ZERO else _MOST_CONES_UP_TO[place.shape])
     signs = place == AROUND_ZERO and step_cost(d, width) <= _DEAREST_STEP
     few = signs and d > 3 and width <= _FEW_UNITS
     if not (cones or signs):
