@@ -160,7 +160,7 @@ def _search_wide(race: Race, rng: np.random.Generator) -> None:
         _search_greedily(race, rng)
         share = race.deadline.within(0.2 * race.deadline.remaining)
         race.offer(search_clusters(problem, rng, share, goal=goal), "aligned cluster")
-        _renew(race, rng, 0.6 if problem.width <= _SCREENABLE else 0.95)
+        _renew(race, rng, 0.6 if problem.width <= _SCREENABLE else 0.8)
     if problem.width <= _SCREENABLE and not race.finished:
         _prove_wide(race, rng, np.zeros((0, problem.d)))
 
