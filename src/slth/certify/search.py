@@ -17,6 +17,7 @@ from slth.certify.objective import Objective
 from slth.certify.place import AROUND_ZERO, Place
 from slth.certify.signs import maximize_over_signs
 from slth.limits import Deadline
+from slth.network import FloatArray
 
 # Wider problems on the sphere in R^3 are left to the cones: an arrangement costs width^3.
 _ARRANGED_UP_TO = 250
@@ -30,7 +31,7 @@ _FEW_UNITS = 20
 _MOST_CONES_UP_TO = {"ball": 11, "box": 8, "orthant": 14}
 # Dearer Newton steps would not end within a slice: there the cheap bound is all there is.
 _DEAREST_STEP = 6e8
-_STARTS = 500
+_STARTS, _FEW_STARTS = 500, 60
 
 
 def maximize(
@@ -58,17 +59,9 @@ def maximize(
         generator: randomness of the starts of the ascent.
         place: by default the unit ball around 0.
     """
-    scale = lipschitz(objective)
-    if scale == 0.0:
+    if lipschitz(objective) == 0.0:
         return Bound(0.0, None, 0.0, 0, True, "norm bound")
-    # Everything below works with a Lipschitz bound in [1, 2); powers of two are exact (what
-    # underflows changes the objective by less than 1e-290).
-    exponent = math.frexp(scale)[1] - 1
-    unit = replace(
-        objective,
-        linear=np.ldexp(objective.linear, -exponent),
-        coefficients=np.ldexp(objective.coefficients, -exponent),
-    )
+    unit, exponent = _unit_scaled(objective)
     bound = _maximize_unit(
         unit,
         math.ldexp(max(0.0, incumbent), -exponent),
@@ -84,6 +77,34 @@ def maximize(
         lower=math.ldexp(bound.lower, exponent),
         upper=math.ldexp(bound.upper + 1e-290, exponent),
     )
+
+
+def good_point(
+    objective: Objective,
+    *,
+    deadline: Deadline,
+    generator: np.random.Generator,
+    place: Place = AROUND_ZERO,
+) -> FloatArray | None:
+    """A point from a few climbs, for less than what `maximize` spends on them; None for zero."""
+    if lipschitz(objective) == 0.0:
+        return None
+    unit, _ = _unit_scaled(objective)
+    return local_maxima(unit, _FEW_STARTS, generator, deadline, place=place).points[0]
+
+
+def _unit_scaled(objective: Objective) -> tuple[Objective, int]:
+    """The objective divided by 2^exponent, with a Lipschitz bound in [1, 2), and the exponent.
+
+    Powers of two are exact; what underflows changes the objective by less than 1e-290.
+    """
+    exponent = math.frexp(lipschitz(objective))[1] - 1
+    unit = replace(
+        objective,
+        linear=np.ldexp(objective.linear, -exponent),
+        coefficients=np.ldexp(objective.coefficients, -exponent),
+    )
+    return unit, exponent
 
 
 @cache
