@@ -110,8 +110,7 @@ def measure(
 class _Cooling:
     """Runs of annealing on one sample.
 
-    phi: float32 [N, P], features; f: float32 [P], target; cap: float32 [P], the largest error
-    of a mask that is too small there; step: moves in one compiled slice.
+    phi, f, cap: as `Sample.for_moves` has them; step: moves in one compiled slice.
     """
 
     phi: np.ndarray
@@ -124,12 +123,8 @@ class _Cooling:
     @classmethod
     def over(cls, problem: Problem, sample: Sample, moves: int, deadline: Deadline) -> _Cooling:
         """Runs of `moves` proposals on a sample."""
-        phi = np.ascontiguousarray(sample.phi.T, dtype=np.float32)
-        f = sample.f.astype(np.float32)
-        # |relu(g) - f| = max(g - f, min(f - g, f)) where f >= 0; the linear readout has no cap.
-        cap = np.full_like(f, np.inf) if problem.linear else f
         step = max(200, _SLICE_WORK // max(1, sample.size))
-        return cls(phi, f, cap, moves, step, deadline)
+        return cls(*sample.for_moves(problem), moves, step, deadline)
 
     def cooled(
         self, start: tuple[BoolArray, float, np.random.Generator]

@@ -229,10 +229,10 @@ def _search_exactly(race: Race, rng: np.random.Generator) -> None:
 def _climb(race: Race, rng: np.random.Generator, points: FloatArray) -> None:
     """Trees at growing cutoffs, the last at the ticket's own error."""
     deadline = race.deadline
-    started, before = deadline.elapsed, race.nodes
+    started, before = deadline.elapsed, race.counted("nodes")
     points, finished = _next_rung(race, rng, points, *_FIRST)
     took = deadline.elapsed - started
-    if finished and not race.finished and race.nodes - before >= _GROWN:
+    if finished and not race.finished and race.counted("nodes") - before >= _GROWN:
         share = deadline.within(0.1 * deadline.remaining)
         found, more = anneal(race.problem, rng, share, start=race.keep, runs=_MORE_RUNS)
         race.offer(found, "annealing")

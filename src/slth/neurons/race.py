@@ -83,12 +83,6 @@ class Race:
         """Decided, or out of time."""
         return self.decided or self.deadline.expired
 
-    @property
-    def nodes(self) -> int:
-        """Nodes of all trees so far."""
-        nodes = self.stats.get("nodes", 0)
-        return nodes if isinstance(nodes, int) else 0
-
     def prove(self, bound: float, prover: str, proof: RefutationProof | None = None) -> None:
         """Take over a proven bound, with its written proof if there is one."""
         if bound > self._bound and not (self.recording and proof is None):
@@ -99,8 +93,12 @@ class Race:
 
     def count(self, what: str, number: int) -> None:
         """Add to a counter of the statistics."""
-        before = self.stats.get(what, 0)
-        self.stats[what] = number + (before if isinstance(before, int) else 0)
+        self.stats[what] = self.counted(what) + number
+
+    def counted(self, what: str) -> int:
+        """A counter of the statistics."""
+        number = self.stats.get(what, 0)
+        return number if isinstance(number, int) else 0
 
     def offer(
         self,

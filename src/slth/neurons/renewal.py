@@ -68,9 +68,7 @@ def renew(
             if idle == _PATIENCE or best.error <= goal:
                 break
             sample = _joined(part, sample, Sample.of(part, places), best.keep)
-            phi = np.ascontiguousarray(sample.phi.T, dtype=np.float32)
-            f = sample.f.astype(np.float32)
-            cap = np.full_like(f, np.inf) if problem.linear else f
+            phi, f, cap = sample.for_moves(problem)
 
             def cycle(own: np.random.Generator, phi=phi, f=f, cap=cap, keep=best.keep):
                 return _cycles(phi, f, cap, keep.copy(), count, own)

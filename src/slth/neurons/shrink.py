@@ -73,9 +73,7 @@ def _anneal(
 ) -> BoolArray:
     """One cooling: the mask of fewest units within the goal on the sample, `start` if none has
     fewer."""
-    phi = np.ascontiguousarray(sample.phi.T, dtype=np.float32)
-    f = sample.f.astype(np.float32)
-    cap = np.full_like(f, np.inf) if problem.linear else f
+    phi, f, cap = sample.for_moves(problem)
     state, best = start.copy(), start.copy()
     hot = goal * float(rng.uniform(*_HOT))
     step = max(200, _SLICE_WORK // max(1, sample.size))

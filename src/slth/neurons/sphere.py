@@ -54,6 +54,14 @@ class Sample:
         values = self.phi @ weights
         return (values if problem.linear else np.maximum(values, 0.0)) - self.f
 
+    def for_moves(self, problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What kernels that try moves read, in float32: phi [N, P], f [P], and cap [P], the largest
+        error of a mask that is too small there."""
+        f = self.f.astype(np.float32)
+        # |relu(g) - f| = max(g - f, min(f - g, f)) where f >= 0; the linear readout has no cap.
+        cap = np.full_like(f, np.inf) if problem.linear else f
+        return np.ascontiguousarray(self.phi.T, dtype=np.float32), f, cap
+
 
 def peaks(
     problem: Problem,
