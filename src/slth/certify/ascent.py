@@ -188,6 +188,19 @@ def _distinct(points: FloatArray, values: FloatArray, count: int) -> list[int]:
 
 
 @njit(cache=True, nogil=True)
+def shortest_share(first, second, share):
+    """The weight of the first vector in the shortest convex combination of both; `share` where
+    they are equal."""
+    top = 0.0
+    bottom = 0.0
+    for l in range(first.shape[0]):
+        difference = first[l] - second[l]
+        top -= second[l] * difference
+        bottom += difference * difference
+    return min(1.0, max(0.0, top / bottom)) if bottom > 0.0 else share
+
+
+@njit(cache=True, nogil=True)
 def nearest_in_zonotope(hidden, coefficients, linear, active):
     """v - (its projection on the zonotope of the concave part), v the convex part's gradient.
 
@@ -225,14 +238,7 @@ def nearest_in_zonotope(hidden, coefficients, linear, active):
     previous = np.inf
     for _ in range(sweeps):
         if pieces == 2:
-            top = 0.0
-            bottom = 0.0
-            for l in range(d):
-                difference = gradient[0, l] - gradient[1, l]
-                top -= gradient[1, l] * difference
-                bottom += difference * difference
-            if bottom > 0.0:
-                share = min(1.0, max(0.0, top / bottom))
+            share = shortest_share(gradient[0], gradient[1], share)
             for l in range(d):
                 residual[l] = share * gradient[0, l] + (1.0 - share) * gradient[1, l]
         for i in range(width):

@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.certify.ascent import shortest_share
+
 # Sweeps before it is asked whether the cone has to be cut anyway: fewer leave a point of the
 # relaxation that chooses a worse edge to cut.
 _SWEEPS = 4
@@ -118,8 +120,14 @@ def bound_cone(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _excess(falling, falling_weights, index, tau, share, PV, linN, V, n, at):
     """at[a] = P(v_a) - <n_tau, v_a>, n = n_tau; returns the largest."""
-    pieces, d = linN.shape
     assemble(falling, falling_weights, index, index.shape[0], tau, share, linN, n)
+    return excess_over(V, PV, share, n, at)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def excess_over(V, PV, share, n, at):
+    """at[a] = P(v_a) - <n, v_a>; returns the largest."""
+    pieces, d = PV.shape
     top = -np.inf
     for a in range(d):
         s = share * PV[0, a]
@@ -238,13 +246,7 @@ def _leaf(falling, falling_weights, norms, linP, share, goal, inside, tau, q):
         for k in range(pieces):
             assemble(falling, falling_weights, every, every.shape[0], tau, 1.0 - k, -linP, n[k])
         if pieces == 2:
-            top = 0.0
-            bottom = 0.0
-            for l in range(d):
-                top += n[1, l] * (n[1, l] - n[0, l])
-                bottom += (n[1, l] - n[0, l]) ** 2
-            if bottom > 0.0:
-                share = min(1.0, max(0.0, top / bottom))
+            share = shortest_share(n[0], n[1], share)
         previous = size
         size = 0.0
         for l in range(d):

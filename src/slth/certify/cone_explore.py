@@ -17,6 +17,30 @@ _DEPTH = 400
 
 
 @njit(cache=True, nogil=True)
+def of_sign(coefficients, hidden, sign):
+    """The units with coefficients of one sign, their magnitudes (0 where a piece has the other
+    sign), and their squared norms."""
+    pieces, width = coefficients.shape
+    d = hidden.shape[1]
+    rows = np.empty((width, d))
+    weights = np.zeros((pieces, width))
+    norms = np.zeros(width)
+    count = 0
+    for i in range(width):
+        used = False
+        for k in range(pieces):
+            weight = max(0.0, sign * coefficients[k, i])
+            weights[k, count] = weight
+            used = used or weight > 0.0
+        if used:
+            for l in range(d):
+                rows[count, l] = hidden[i, l]
+                norms[count] += hidden[i, l] * hidden[i, l]
+            count += 1
+    return rows[:count].copy(), weights[:, :count].copy(), norms[:count].copy()
+
+
+@njit(cache=True, nogil=True)
 def working_memory(levels, pieces, d, rising, falling):
     """What `explore` writes to, for that many levels below a cone: (floats, integers, left)."""
     floats = (

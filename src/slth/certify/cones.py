@@ -25,7 +25,7 @@ import numpy as np
 
 from slth.certify.ascent import evaluate
 from slth.certify.bound import Bound
-from slth.certify.cone_explore import explore, rounding_terms, working_memory
+from slth.certify.cone_explore import explore, of_sign, rounding_terms, working_memory
 from slth.certify.objective import Objective
 from slth.certify.place import AROUND_ZERO, Place
 from slth.limits import Deadline
@@ -60,16 +60,9 @@ class _Split:
 
     @classmethod
     def of(cls, objective: Objective) -> _Split:
-        coefficients = objective.coefficients
-        up = (coefficients > 0.0).any(axis=0)
-        down = (coefficients < 0.0).any(axis=0)
-        return cls(
-            objective.linear,
-            np.ascontiguousarray(objective.hidden[up]),
-            np.ascontiguousarray(np.maximum(coefficients[:, up], 0.0)),
-            np.ascontiguousarray(objective.hidden[down]),
-            np.ascontiguousarray(np.maximum(-coefficients[:, down], 0.0)),
-        )
+        rising, rising_weights, _ = of_sign(objective.coefficients, objective.hidden, 1.0)
+        falling, falling_weights, _ = of_sign(objective.coefficients, objective.hidden, -1.0)
+        return cls(objective.linear, rising, rising_weights, falling, falling_weights)
 
 
 def maximize_over_cones(

@@ -59,9 +59,10 @@ def maximize(
         generator: randomness of the starts of the ascent.
         place: by default the unit ball around 0.
     """
-    if lipschitz(objective) == 0.0:
+    scaled = _unit_scaled(objective)
+    if scaled is None:
         return Bound(0.0, None, 0.0, 0, True, "norm bound")
-    unit, exponent = _unit_scaled(objective)
+    unit, exponent = scaled
     bound = _maximize_unit(
         unit,
         math.ldexp(max(0.0, incumbent), -exponent),
@@ -87,18 +88,22 @@ def good_point(
     place: Place = AROUND_ZERO,
 ) -> FloatArray | None:
     """A point from a few climbs, for less than what `maximize` spends on them; None for zero."""
-    if lipschitz(objective) == 0.0:
+    scaled = _unit_scaled(objective)
+    if scaled is None:
         return None
-    unit, _ = _unit_scaled(objective)
-    return local_maxima(unit, _FEW_STARTS, generator, deadline, place=place).points[0]
+    return local_maxima(scaled[0], _FEW_STARTS, generator, deadline, place=place).points[0]
 
 
-def _unit_scaled(objective: Objective) -> tuple[Objective, int]:
-    """The objective divided by 2^exponent, with a Lipschitz bound in [1, 2), and the exponent.
+def _unit_scaled(objective: Objective) -> tuple[Objective, int] | None:
+    """The objective divided by 2^exponent, with a Lipschitz bound in [1, 2), and the exponent; None
+    if it is zero.
 
     Powers of two are exact; what underflows changes the objective by less than 1e-290.
     """
-    exponent = math.frexp(lipschitz(objective))[1] - 1
+    scale = lipschitz(objective)
+    if scale == 0.0:
+        return None
+    exponent = math.frexp(scale)[1] - 1
     unit = replace(
         objective,
         linear=np.ldexp(objective.linear, -exponent),

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.cone_bound import assemble
+from slth.certify.cone_bound import assemble, excess_over
 from slth.certify.slice_vertices import lower_vertices
 
 
@@ -70,7 +70,7 @@ def bound_slice(
             high = max(high, TN[a, j])
         tau[j] = high / (high - low)
     assemble(falling, falling_weights, index, mN, tau, share, linN, n)
-    bound = _at_vertices(V, PV, share, n, at) + error + displaced
+    bound = excess_over(V, PV, share, n, at) + error + displaced
     if bound <= cut:
         return bound, -np.inf
     share, multiplier = lower_vertices(
@@ -96,7 +96,7 @@ def bound_slice(
     assemble(falling, falling_weights, index, mN, tau, share, linN, n)
     for l in range(d):
         n[l] -= multiplier * cut_off[l]
-    below = _at_vertices(V, PV, share, n, at) + 2.0 * rounding * multiplier
+    below = excess_over(V, PV, share, n, at) + 2.0 * rounding * multiplier
     bound = min(bound, below + error + displaced)
     scalars[level, 0] = share
     if bound <= cut:
@@ -104,7 +104,7 @@ def bound_slice(
     if outside > 2.0:
         goal = cut - displaced - 2.0 * error
         assemble(falling, falling_weights, index, mN, tau, share, linN, n)
-        _at_vertices(V, PV, share, n, at)
+        excess_over(V, PV, share, n, at)
         share = _lower_over_ball(
             falling, falling_weights, norms, index, mN, PV, B, linN, share, goal, exact, tau, at, q
         )
@@ -112,7 +112,7 @@ def bound_slice(
         assemble(falling, falling_weights, index, mN, tau, share, linN, n)
         for l in range(d):
             n[l] += q[l]
-        worst = max(0.0, _at_vertices(V, PV, share, n, at))
+        worst = max(0.0, excess_over(V, PV, share, n, at))
         steep = _slope(q)
         over = q[d - 1] + steep + worst + error + displaced
         over += rounding * (abs(q[d - 1]) + steep)
@@ -201,22 +201,6 @@ def _slope(q):
     for l in range(q.shape[0] - 1):
         s += q[l] * q[l]
     return math.sqrt(s)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _at_vertices(V, PV, share, n, at):
-    """at[a] = P(v_a) - <n, v_a>; returns the largest."""
-    pieces, d = PV.shape
-    top = -np.inf
-    for a in range(d):
-        s = share * PV[0, a]
-        if pieces == 2:
-            s += (1.0 - share) * PV[1, a]
-        for l in range(d):
-            s -= n[l] * V[a, l]
-        at[a] = s
-        top = max(top, s)
-    return top
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -11,8 +11,9 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.certify.ascent import shortest_share
 from slth.certify.bound import lipschitz_bound
-from slth.certify.cone_explore import explore, rounding_terms, working_memory
+from slth.certify.cone_explore import explore, of_sign, rounding_terms, working_memory
 from slth.certify.objective import one_problem, reduce_units
 
 _LEVELS = 64
@@ -82,8 +83,8 @@ def search_many(
             floor = noise[item] if eps == np.inf else eps * (1.0 - 2.0**-40) - slack
             floor = math.ldexp(floor, -exponent)
             value = math.ldexp(best, -exponent)
-            rising, rising_weights, _ = _of_sign(coefficients, rows, 1.0)
-            falling, falling_weights, norms = _of_sign(coefficients, rows, -1.0)
+            rising, rising_weights, _ = of_sign(coefficients, rows, 1.0)
+            falling, falling_weights, norms = of_sign(coefficients, rows, -1.0)
             convex, concave = rising.shape[0], falling.shape[0]
             errors = rounding_terms(convex + concave, d, 1.0, 4.0)
             floats, integers, left = working_memory(_LEVELS, len(linear), d, convex, concave)
@@ -219,42 +220,10 @@ def _steepest(linear, coefficients, hidden, point, slopes, uphill):
         for l in range(d):
             piece += slopes[k, l] * point[l]
         value = min(value, piece)
-    share = 1.0
-    if pieces == 2:
-        top = bottom = 0.0
-        for l in range(d):
-            difference = slopes[0, l] - slopes[1, l]
-            top -= slopes[1, l] * difference
-            bottom += difference * difference
-        if bottom > 0.0:
-            share = min(1.0, max(0.0, top / bottom))
+    share = 1.0 if pieces == 1 else shortest_share(slopes[0], slopes[1], 1.0)
     for l in range(d):
         uphill[l] = share * slopes[0, l]
         if pieces == 2:
             uphill[l] += (1.0 - share) * slopes[1, l]
     _normalise(uphill)
     return value
-
-
-@njit(cache=True, nogil=True)
-def _of_sign(coefficients, hidden, sign):
-    """The units with coefficients of one sign, their magnitudes (0 where a piece has the other
-    sign), and their squared norms."""
-    pieces, width = coefficients.shape
-    d = hidden.shape[1]
-    rows = np.empty((width, d))
-    weights = np.zeros((pieces, width))
-    norms = np.zeros(width)
-    count = 0
-    for i in range(width):
-        used = False
-        for k in range(pieces):
-            weight = max(0.0, sign * coefficients[k, i])
-            weights[k, count] = weight
-            used = used or weight > 0.0
-        if used:
-            for l in range(d):
-                rows[count, l] = hidden[i, l]
-                norms[count] += hidden[i, l] * hidden[i, l]
-            count += 1
-    return rows[:count].copy(), weights[:, :count].copy(), norms[:count].copy()
