@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from benchmarks.certify import prune
 from slth.certify import lifted
 from slth.certify.bound import norm_bound
 from slth.certify.dual_proof import excluded_signs
@@ -110,6 +111,41 @@ def test_every_dual_value_is_above_every_sampled_value_of_its_region():
                 lifted_points = np.hstack([np.ones((len(points), 1)), points])[inside]
                 slack = np.einsum("na,ab,nb->n", lifted_points, full, lifted_points)
                 assert (dual.value + dual.charge - slack >= values[inside] - 1e-12).all()
+
+
+def region_of(problem, signs):
+    """The region of one piece on which units have the given signs (0: unknown)."""
+    weights, hidden = problem.coefficients[0], problem.hidden
+    free = np.flatnonzero((weights > 0) & (signs == 0))
+    down = np.flatnonzero(weights < 0)
+    fixed = np.flatnonzero(signs)
+    on = fixed[(signs[fixed] > 0) & (weights[fixed] > 0)]
+    q0 = problem.linear[0] + weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
+    oriented = hidden[fixed] * signs[fixed, None]
+    return lifted.Region(weights[free], hidden[free], oriented, -weights[down], hidden[down], q0)
+
+
+@pytest.mark.parametrize(
+    ("seed", "primal", "plain"),
+    [(0, 0.0365992707, 0.0437713991), (1, 0.0408239675, 0.0455598362)],
+)
+def test_dual_values_reach_the_primal_ones_of_a_conic_solver(seed, primal, plain):
+    """Frozen optima of the primal, stated in moments for another solver (Clarabel); `plain` where
+    policies do not lean on fixed signs, multipliers are constant and the ball is not the sphere."""
+    weights, hidden = prune(100, 8)
+    problem = small(weights, hidden)
+    point = np.random.default_rng(seed).standard_normal(8)
+    signs = np.zeros(100, np.int8)
+    first = np.flatnonzero(weights > 0)[:10]
+    signs[first] = np.sign(hidden[first] @ point)
+    assert primal < 0.9 * plain
+    region = region_of(problem, signs)
+    for within in (1e-2, 1e-5):
+        above, below = primal * (1 + within), primal * (1 - within)
+        assert lifted.solve(region, above, Deadline()).bound <= above
+        assert (
+            below < lifted.solve(region, below, Deadline()).bound <= primal + 2 * (primal - below)
+        )
 
 
 def test_excluded_half_spaces_hold_no_good_point():

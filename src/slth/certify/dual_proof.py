@@ -1,7 +1,8 @@
 """The dual matrix of the lifted relaxation and what its Cholesky factorisation proves.
 
-The compiled kernels every bound of `lifted` and `signs` rests on; strict arithmetic only. The
-constants are derived in docs/certify.md.
+The compiled kernels every bound of `lifted` and `signs` rests on; strict arithmetic only. A region
+is (cf, Wf, Wk, cN, WN, q0), the variables are (rho, Z, low, high, Y), as `lifted` has them.
+The constants are derived in docs/certify.md.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ _U = 2.0**-53
 def excluded_signs(S, Wf, excess, signs):
     """Which free units cannot change sign where the bound would have to be missed by `excess`.
 
-    The objective is at most value + charge - z'Sz, z = (1, x); excess = value + charge - (what
-    must be exceeded). A half space is excluded when some multiple of its inequality makes
-    S - excess e_0 e_0' positive semidefinite; Cholesky proves it for each unit. Writes -1, 0, 1
-    into signs [nf]; returns how many are not 0.
+    On the sphere the objective is at most value + charge - z'Sz, z = (1, x); excess = value +
+    charge - (what must be exceeded). A half space is excluded when some multiple of its inequality
+    makes S - excess e_0 e_0' positive semidefinite; Cholesky proves it for each unit. Writes -1, 0,
+    1 into signs [nf]; returns how many are not 0.
     """
     n = S.shape[0]
     d = n - 1
@@ -82,62 +83,119 @@ def norm(v):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def dual_matrix(cf, Wf, Wk, cN, WN, q0, rho, Z, y, eta, sigma, S):
-    """S (lower half) and the sum of its summands' norms, against which rounding is measured."""
-    d = q0.shape[0]
-    for a in range(d + 1):
-        for b in range(a + 1):
-            S[a, b] = 0.0
-    mass = norm(q0)
-    for l in range(d):
-        S[1 + l, 0] = -0.5 * q0[l]
-    for i in range(cf.shape[0]):
-        c = 0.25 * cf[i] * rho[i]
-        mass += c * norm(Wf[i]) ** 2
-        for a in range(d):
-            w = c * Wf[i, a]
-            for b in range(a + 1):
-                S[1 + a, 1 + b] -= w * Wf[i, b]
-    for j in range(cN.shape[0]):
-        c = 0.5 * cN[j]
-        mass += 2.0 * cN[j] * norm(WN[j])
-        for a in range(d):
-            w = c * WN[j, a]
-            g = c * Z[j, 1 + a]
-            S[1 + a, 0] += w * Z[j, 0]
-            for b in range(a + 1):
-                S[1 + a, 1 + b] += w * Z[j, 1 + b] + g * WN[j, b]
-    for k in range(y.shape[0]):
-        mass += y[k] * norm(Wk[k])
-        for a in range(d):
-            S[1 + a, 0] -= 0.5 * y[k] * Wk[k, a]
-    S[0, 0] = sigma
-    for a in range(d):
-        S[1 + a, 1 + a] += eta
-    return mass + abs(sigma) + d * abs(eta)
+def admissible(region, variables):
+    """Whether rho > 0, all policies have values in [0, 1] and all multipliers are >= 0 on the
+    region, up to the rounding of these sums."""
+    _cf, _Wf, Wk, _cN, _WN, _q0 = region
+    rho, Z, low, high, Y = variables
+    n, nN = Z.shape
+    if not (_positive(rho) and _positive(low) and _positive(high)):
+        return False
+    for k in range(Y.shape[1]):
+        s = 0.0
+        for l in range(1, n):
+            s += Y[l, k] * Y[l, k]
+        if not math.sqrt(s) < Y[0, k]:
+            return False
+    below, above = np.zeros(nN), np.zeros(nN)
+    p, q = np.empty(nN), np.empty(nN)
+    for l in range(1, n):
+        p[:] = Z[l]
+        q[:] = Z[l]
+        for k in range(Wk.shape[0]):
+            w = Wk[k, l - 1]
+            for j in range(nN):
+                p[j] -= w * low[k, j]
+                q[j] += w * high[k, j]
+        for j in range(nN):
+            below[j] += p[j] * p[j]
+            above[j] += q[j] * q[j]
+    for j in range(nN):
+        if not (math.sqrt(below[j]) < Z[0, j] and math.sqrt(above[j]) < 1.0 - Z[0, j]):
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def proven(cf, rho, eta, sigma, S, mass, units):
-    """(value, charge): value + charge bounds the objective, once Cholesky of S has succeeded.
+def _positive(values):
+    """Whether all are (and none is NaN)."""
+    count = 0
+    for value in values.flat:
+        count += value > 0.0
+    return count == values.size
 
-    S as computed differs from the exact one by less than (units + 8) u mass in norm, and is
-    positive semidefinite up to (n + 2) u trace; both are made good by adding that to eta and
-    sigma. Policies may leave [0, 1] by a few u.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def dual_matrix(region, variables, eta, sigma, S):
+    """S (lower half)."""
+    cf, Wf, Wk, cN, WN, q0 = region
+    rho, Z, _low, _high, Y = variables
+    d = q0.shape[0]
+    n = d + 1
+    P = np.zeros((d, n))
+    for i in range(cf.shape[0]):
+        c = -0.25 * cf[i] * rho[i]
+        for a in range(d):
+            w = c * Wf[i, a]
+            for b in range(d):
+                P[a, 1 + b] += w * Wf[i, b]
+    for j in range(cN.shape[0]):
+        for a in range(d):
+            w = cN[j] * WN[j, a]
+            for l in range(n):
+                P[a, l] += w * Z[l, j]
+    for k in range(Y.shape[1]):
+        for a in range(d):
+            w = -Wk[k, a]
+            for l in range(n):
+                P[a, l] += w * Y[l, k]
+    S[0, 0] = sigma
+    for a in range(d):
+        S[1 + a, 0] = 0.5 * (P[a, 0] - q0[a])
+        for b in range(a + 1):
+            S[1 + a, 1 + b] = 0.5 * (P[a, 1 + b] + P[b, 1 + a])
+        S[1 + a, 1 + a] += eta
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def proven(region, variables, eta, sigma, S):
+    """(value, charge): value + charge bounds the objective, once `admissible` holds and Cholesky
+    of S has succeeded.
+
+    With U units and K fixed signs, S as computed differs from the exact one by less than
+    (U + 8) u mass in norm, and is positive semidefinite up to (n + 2) u trace; both are made good
+    by adding that to eta and sigma. Policies may leave [0, 1], and multipliers fall below 0, by
+    (n + K + 8) u of what they are sums of.
     """
-    n = S.shape[0]
-    value = eta + sigma
+    cf, Wf, Wk, cN, WN, q0 = region
+    rho, Z, low, high, Y = variables
+    n, nN = Z.shape
+    fixed = Wk.shape[0]
+    units = cf.shape[0] + nN + fixed
+    mass = norm(q0) + abs(sigma) + (n - 1) * abs(eta)
+    reach = np.ones(nN)
+    for l in range(1, n):
+        for j in range(nN):
+            reach[j] += abs(Z[l, j])
+    for k in range(fixed):
+        size = norm(Wk[k])
+        mass += 2.0 * Y[0, k] * size
+        for j in range(nN):
+            reach[j] += (low[k, j] + high[k, j]) * size
+    for j in range(nN):
+        mass += 2.0 * cN[j] * norm(WN[j]) * reach[j]
     terms = 0.0
     for i in range(cf.shape[0]):
+        mass += 0.25 * cf[i] * rho[i] * norm(Wf[i]) ** 2
         terms += 0.25 * cf[i] / rho[i]
-    value += terms
     trace = 0.0
     for a in range(n):
         trace += abs(S[a, a])
+    value = eta + sigma + terms
     charge = 2.0 * ((2 * units + 16) * mass + 2 * (n + 4) * trace) * 2.0 * _U
     charge += (2 * units + 16) * 2.0 * _U * (terms + abs(eta) + abs(sigma))
-    charge += 8.0 * (n + 8) * _U * mass
-    return value, charge + max(0.0, -eta)
+    charge += 8.0 * (n + fixed + 8) * _U * mass
+    return value, charge
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,17 +1,22 @@
 """The lifted semidefinite dual: a proven bound of P - N on the ball where some signs are fixed.
 
-For x in the unit ball with s_k <w_k, x> >= 0 (k fixed), t = <w, x> and any rho > 0, y >= 0,
-(a, g) with |g| <= min(a, 1 - a):
+For x in the unit ball with s_k <w_k, x> >= 0 (k fixed), t = <w, x>, any rho > 0, any policy
+a + <g, x> whose values there lie in [0, 1], any multiplier b + <h, x> whose values are >= 0:
 
     free convex unit      relu(t) <= t/2 + 1/(4 rho) + rho t^2/4
-    concave unit          relu(t) >= t (a + <g, x>)        (a policy with values in [0, 1])
-    fixed sign            0 <= y s t
+    concave unit          relu(t) >= t (a + <g, x>)
+    fixed sign            0 <= s t (b + <h, x>)
 
-so P - N <= sum c/(4 rho) + <q, x> + x'Qx, and that is at most sum c/(4 rho) + eta + sigma whenever
-S = [[sigma, -q'/2], [-q/2, eta I - Q]] is positive semidefinite and eta >= 0. The dual is solved by
-a barrier method whose Newton steps are taken in the (d+1)(d+2)/2 dimensional space of S. Every
-iterate comes with a Cholesky factor of S, which with an explicit rounding term makes it a proof
-(docs/certify.md); the Newton steps themselves are untrusted and compiled with fast arithmetic.
+so P - N <= sum c/(4 rho) + <q, x> + x'Qx, and that is at most sum c/(4 rho) + eta + sigma on the
+sphere whenever S = [[sigma, -q'/2], [-q/2, eta I - Q]] is positive semidefinite; P - N being
+positively homogeneous, the sphere is enough. A policy is within [0, 1] if, with low, high >= 0,
+|g - sum low_k s_k w_k| <= a and |g + sum high_k s_k w_k| <= 1 - a; a multiplier is >= 0 if
+|h| <= b.
+
+The dual is solved by a primal-dual method whose Newton steps are taken in the (d+1)(d+2)/2
+dimensional space of S. The dual's iterates all have a Cholesky factor of S, which with an explicit
+rounding term makes them proofs (docs/certify.md); the steps themselves are untrusted and compiled
+with fast arithmetic.
 """
 
 from __future__ import annotations
@@ -22,18 +27,24 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from slth.certify.dual_proof import cholesky, dual_matrix, norm, proven
-from slth.certify.newton import inverse, newton_step
+from slth.certify.dual_proof import admissible, cholesky, dual_matrix, norm, proven
+from slth.certify.newton import CONE_WEIGHT, MULTIPLE_WEIGHT, complementarity, degree, newton_step
+from slth.certify.policy_cones import lower_cones, squares, upper_cones
 from slth.limits import Deadline
 from slth.network import FloatArray
 
 # Newton steps at most, and the multiply-adds of one compiled call (well under 0.3 s).
-_STEPS = 100
+_STEPS = 60
 _SLICE = 2e8
-# mu times the number of barriers estimates how far the dual value is from its minimum: the method
-# stops once that many of it fit above the target, and children start where it was this fraction.
-_MARGIN = 2.0
-_NEAR = 0.1
+# Steps end this fraction of the way to the boundary.
+_INSIDE = 0.95
+# A region is given up when the dual value is nearer to its minimum than this part of what it is
+# too large by.
+_DECIDED = 1.0
+# The part of mu at which the next step aims, by the last step's length; and at least, where some
+# product is that much smaller than the mean.
+_AIMS = ((0.7, 0.1), (0.3, 0.25), (0.0, 0.6))
+_GUARDS = ((0.03, 0.9), (0.1, 0.5))
 
 
 @dataclass(frozen=True)
@@ -54,24 +65,13 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Iterate:
-    """A point near the central path: rho [nf], policies [nN, d+1], multipliers [nk] and
-    (eta, sigma, mu); mu = 0 when none was met."""
-
-    rho: FloatArray
-    policies: FloatArray
-    multipliers: FloatArray
-    scalars: FloatArray
-
-
-@dataclass(frozen=True)
 class Dual:
-    """What the barrier method reached on a region.
+    """What the method reached on a region.
 
     Attributes:
-        bound: proven: the objective is at most this on the region.
-        matrix: float64 [d+1, d+1], lower half of the last dual matrix S; the objective at x is at
-            most value + charge - (1, x)'S(1, x).
+        bound: proven: the objective is at most this on the region, or at most 0.
+        value, charge, matrix: matrix, float64 [d+1, d+1], is the lower half of the last dual matrix
+            S; the objective at x on the sphere is at most value + charge - (1, x)'S(1, x).
         point, moments: float64 [d], [d, d]: where the relaxation is attained (not proven).
     """
 
@@ -81,7 +81,6 @@ class Dual:
     matrix: FloatArray
     point: FloatArray
     moments: FloatArray
-    iterate: Iterate
 
 
 def step_cost(d: int, width: int) -> float:
@@ -90,30 +89,8 @@ def step_cost(d: int, width: int) -> float:
     return space**2 * (space / 3 + width)
 
 
-def solve(region: Region, target: float, deadline: Deadline, near: Iterate | None = None) -> Dual:
-    """Minimise the dual until it is proven <= `target` or known to stay above, or time is up.
-
-    near: a strictly feasible iterate of a similar region with the same units, to start from.
-    """
-    d = region.linear.shape[0]
-    units = region.free_weights.shape[0], region.concave_weights.shape[0], region.fixed.shape[0]
-    if near is None:
-        variables = (np.empty(units[0]), np.empty((units[1], d + 1)), np.empty(units[2]))
-    else:
-        variables = (near.rho.copy(), near.policies.copy(), near.multipliers.copy())
-    scalars = np.zeros(6)
-    if near is not None:
-        scalars[:3] = near.scalars
-    rho, policies, multipliers = variables
-    centred = (
-        np.empty_like(rho),
-        np.empty_like(policies),
-        np.empty_like(multipliers),
-        np.zeros(3),
-    )
-    point, moments = np.zeros(d), np.zeros((d, d))
-    matrix = np.zeros((d + 1, d + 1))
-    factor = np.zeros((d + 1, d + 1))
+def solve(region: Region, target: float, deadline: Deadline) -> Dual:
+    """Minimise the dual until it is proven <= `target` or known to stay above, or time is up."""
     arrays = (
         region.free_weights,
         region.free,
@@ -122,186 +99,221 @@ def solve(region: Region, target: float, deadline: Deadline, near: Iterate | Non
         region.concave,
         region.linear,
     )
-    if near is None:
-        _first(arrays, variables, scalars)
-    _make_feasible(arrays, variables, scalars, factor, matrix)
-    each = max(1, int(_SLICE / step_cost(d, units[0] + units[1])))
+    d = len(region.linear)
+    n, free, concave, fixed = d + 1, len(region.free), len(region.concave), len(region.fixed)
+    policies, multiples = (n, concave), (fixed, concave)
+    variables = tuple(
+        np.empty(shape) for shape in (free, policies, multiples, multiples, (n, fixed))
+    )
+    forces = tuple(
+        np.empty(shape) for shape in ((n, n), policies, policies, multiples, multiples, (n, fixed))
+    )
+    scalars = np.zeros(6)
+    S, L = np.zeros((n, n)), np.zeros((n, n))
+    _start(arrays, variables, forces, scalars, S, L)
+    each = max(1, int(_SLICE / step_cost(d, free + concave)))
     done = 0
     finished = False
     while not finished and done < _STEPS and not deadline.expired:
         done += each
-        finished = _advance(
-            arrays, variables, scalars, factor, matrix, target, each, point, moments, centred
-        )
-    bound, value, charge = float(scalars[3]), float(scalars[4]), float(scalars[5])
-    iterate = Iterate(centred[0], centred[1], centred[2], centred[3])
-    return Dual(bound, value, charge, matrix, point, moments, iterate)
+        finished = _advance(arrays, variables, forces, scalars, S, L, target, min(each, _STEPS))
+    X = forces[0]
+    bound, value, charge = (float(scalar) for scalar in scalars[2:5])
+    return Dual(bound, value, charge, S, X[0, 1:] / X[0, 0], X[1:, 1:] / X[0, 0])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _first(region, variables, scalars):
-    """Starting values of the variables. scalars: eta, sigma, mu, best bound, value, charge."""
-    cf, Wf, Wk, cN, WN, q0 = region
-    rho, Z, y = variables
+def _start(region, variables, forces, scalars, S, L):
+    """Where the method starts: products in proportion to their weights, except that those of S are
+    smaller. scalars: eta, sigma, best bound, value, charge, the part of mu at which to aim."""
+    _cf, Wf, Wk, _cN, _WN, q0 = region
+    rho, Z, low, high, Y = variables
+    X, F1, F2, below, above, E = forces
     d = q0.shape[0]
-    nf, nN, nk = cf.shape[0], cN.shape[0], Wk.shape[0]
-    for i in range(nf):
+    nk = Wk.shape[0]
+    for i in range(rho.shape[0]):
         rho[i] = math.sqrt(d) / norm(Wf[i])
-    for j in range(nN):
-        Z[j, 0] = 0.5
-        scale = 0.15 / norm(WN[j])
-        for l in range(d):
-            Z[j, 1 + l] = scale * WN[j, l]
+    size = norm(q0) + 1e-3
+    together = np.zeros(d)
+    Y[:] = 0.0
     for k in range(nk):
-        y[k] = 0.02 * (norm(q0) + 1e-3) / nk
-    scalars[0] = 0.05 * (norm(q0) + 1e-3)
-    scalars[1] = scalars[0]
-    scalars[2] = 0.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _make_feasible(region, variables, scalars, L, S):
-    """Raise eta and sigma until S is well inside the cone; set the bound and, if unset, mu."""
-    cf, Wf, Wk, cN, WN, q0 = region
-    rho, Z, y = variables
-    units = cf.shape[0] + cN.shape[0] + y.shape[0]
-    eta = scalars[0]
-    sigma = scalars[1]
-    inside = False
-    for _ in range(200):
-        dual_matrix(cf, Wf, Wk, cN, WN, q0, rho, Z, y, eta, sigma, S)
+        length = norm(Wk[k])
+        Y[0, k] = 0.02 * size / (nk * length)
+        for l in range(d):
+            together[l] += Wk[k, l] / (nk * length)
+    # Multiples rather large than small: Newton steps shrink them quicker than they let them grow.
+    most = min(0.95, 0.4 / (norm(together) + 1e-3))
+    for k in range(nk):
+        low[k] = most / (nk * norm(Wk[k]))
+    high[:] = low
+    Z[:] = 0.0
+    Z[0] = 0.5
+    eta = 0.05 * size
+    sigma = eta
+    for _ in range(80):
+        dual_matrix(region, variables, eta, sigma, S)
         if cholesky(S, L):
-            inside = True
             break
-        rise = 0.05 * (abs(eta) + abs(sigma)) if scalars[2] > 0.0 else 0.5 * eta
-        eta += rise
-        sigma += rise
-    if scalars[2] == 0.0:
-        eta *= 1.3
-        sigma *= 1.3
-    mass = dual_matrix(cf, Wf, Wk, cN, WN, q0, rho, Z, y, eta, sigma, S)
+        eta *= 1.25
+        sigma *= 1.25
+    eta *= 1.3
+    sigma *= 1.3
+    dual_matrix(region, variables, eta, sigma, S)
     value, charge = np.inf, 0.0
-    if inside and cholesky(S, L):
-        value, charge = proven(cf, rho, eta, sigma, S, mass, units)
+    if cholesky(S, L) and admissible(region, variables):
+        value, charge = proven(region, variables, eta, sigma, S)
+        full = S.copy()
+        for a in range(d + 1):
+            for b in range(a):
+                full[b, a] = full[a, b]
+        X[:] = np.linalg.inv(full)
+        mu = 1.0 / X[0, 0]
+        X *= mu
+        mu *= 3.0
+        _dual_to(lower_cones(Z, low, Wk), CONE_WEIGHT * mu, F1)
+        _dual_to(upper_cones(Z, high, Wk), CONE_WEIGHT * mu, F2)
+        _dual_to(Y, CONE_WEIGHT * mu, E)
+        below[:] = MULTIPLE_WEIGHT * mu / low
+        above[:] = MULTIPLE_WEIGHT * mu / high
     scalars[0] = eta
     scalars[1] = sigma
-    if scalars[2] == 0.0:
-        barrier = S.shape[0] + cf.shape[0] + 4 * cN.shape[0] + y.shape[0]
-        scalars[2] = 0.5 * max(value, 1e-6) / barrier
-    scalars[3] = value + charge
-    scalars[4] = value
-    scalars[5] = charge
+    scalars[2] = value + charge
+    scalars[3] = value
+    scalars[4] = charge
+    scalars[5] = _AIMS[0][1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _advance(region, variables, scalars, L, S, target, steps, x, X, centred):
-    """At most `steps` Newton steps in place; True when there is nothing left to do.
+def _dual_to(P, product, F):
+    """F = product p^-1, column by column."""
+    size = squares(P)
+    for j in range(P.shape[1]):
+        F[0, j] = product * P[0, j] / size[j]
+        for l in range(1, P.shape[0]):
+            F[l, j] = -product * P[l, j] / size[j]
 
-    x and X receive the relaxation's point and moments, centred a point near the central path.
-    """
-    cf, Wf, Wk, cN, WN, q0 = region
-    rho, Z, y = variables
-    near_rho, near_Z, near_y, near_scalars = centred
-    d = q0.shape[0]
-    n = d + 1
-    nf, nN, nk = cf.shape[0], cN.shape[0], Wk.shape[0]
-    eta, sigma, mu, best, value, charge = scalars
-    barrier = n + nf + 4 * nN + nk
-    T = np.empty((n, n))
-    rho_new, Z_new, y_new = rho.copy(), Z.copy(), y.copy()
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _advance(region, variables, forces, scalars, S, L, target, steps):
+    """At most `steps` Newton steps in place; True when there is nothing left to do."""
+    eta, sigma, best, value, charge, aim = scalars
+    total = degree(region)
+    rho, Z, low, high, Y = variables
+    direction = (rho.copy(), Z.copy(), low.copy(), high.copy(), Y.copy())
+    trial = (rho.copy(), Z.copy(), low.copy(), high.copy(), Y.copy())
+    X, F1, F2, below, above, E = forces
+    arrived = (X.copy(), F1.copy(), F2.copy(), below.copy(), above.copy(), E.copy())
     S_new, L_new = S.copy(), L.copy()
-    drho, dZ, dy = np.empty(nf), np.empty((nN, n)), np.empty(nk)
     finished = best <= target or not math.isfinite(best)
     for _ in range(steps):
         if finished:
             break
-        inverse(L, T)
-        done, decrement, deta, dsigma = newton_step(
-            cf, Wf, Wk, cN, WN, rho, Z, y, S, T, mu, drho, dZ, dy
-        )
-        if not done:
+        gap, distance, least = complementarity(region, variables, forces, S, value)
+        enough = max(_DECIDED * (value + charge - target), 1e-9 * abs(value))
+        if distance < enough:
             finished = True
             break
-        step = 1.0
-        for i in range(nf):
-            if drho[i] < 0.0:
-                step = min(step, -0.9 * rho[i] / drho[i])
-        for k in range(nk):
-            if dy[k] < 0.0:
-                step = min(step, -0.9 * y[k] / dy[k])
-        found = False
-        mass = 0.0
-        for _ in range(40):
-            inside = True
-            for j in range(nN):
-                length = 0.0
-                for l in range(n):
-                    Z_new[j, l] = Z[j, l] + step * dZ[j, l]
-                    if l > 0:
-                        length += Z_new[j, l] * Z_new[j, l]
-                length = math.sqrt(length)
-                if not (Z_new[j, 0] > length and 1.0 - Z_new[j, 0] > length):
-                    inside = False
-                    break
-            if inside:
-                for i in range(nf):
-                    rho_new[i] = rho[i] + step * drho[i]
-                for k in range(nk):
-                    y_new[k] = y[k] + step * dy[k]
-                mass = dual_matrix(
-                    cf,
-                    Wf,
-                    Wk,
-                    cN,
-                    WN,
-                    q0,
-                    rho_new,
-                    Z_new,
-                    y_new,
-                    eta + step * deta,
-                    sigma + step * dsigma,
-                    S_new,
-                )
-                if cholesky(S_new, L_new):
-                    found = True
-                    break
-            step *= 0.7
-        if not found:
+        for limit, most in _GUARDS:
+            if least * total < limit * gap:
+                aim = max(aim, most)
+        mu = aim * gap / total
+        solved, deta, dsigma = newton_step(region, variables, forces, L, mu, direction, arrived)
+        step = _to_positive(variables, direction) if solved else 0.0
+        while step > 1e-6:
+            _move(variables, direction, step, trial)
+            dual_matrix(region, trial, eta + step * deta, sigma + step * dsigma, S_new)
+            if admissible(region, trial) and cholesky(S_new, L_new):
+                break
+            step *= 0.85
+        if step < 1.0:
+            step *= _INSIDE
+        _move(variables, direction, step, trial)
+        dual_matrix(region, trial, eta + step * deta, sigma + step * dsigma, S_new)
+        if not (step > 1e-6 and admissible(region, trial) and cholesky(S_new, L_new)):
             finished = True
             break
-        rho[:] = rho_new
-        Z[:] = Z_new
-        y[:] = y_new
-        L[:] = L_new
+        _move(variables, direction, step, variables)
         S[:] = S_new
+        L[:] = L_new
         eta += step * deta
         sigma += step * dsigma
-        value, charge = proven(cf, rho, eta, sigma, S, mass, nf + nN + nk)
-        if value + charge < best:
-            best = value + charge
+        value, charge = proven(region, variables, eta, sigma, S)
+        best = min(best, value + charge)
+        back = _force_step(forces, arrived)
+        X += back * (arrived[0] - X)
+        F1 += back * (arrived[1] - F1)
+        F2 += back * (arrived[2] - F2)
+        below += back * (arrived[3] - below)
+        above += back * (arrived[4] - above)
+        E += back * (arrived[5] - E)
         finished = best <= target
-        if decrement < 1.0 and step > 0.3:
-            # mu S^-1 is nearly feasible for the relaxation: where it stands, and its value.
-            inverse(L, T)
-            for a in range(d):
-                x[a] = T[1 + a, 0] / T[0, 0]
-                for b in range(d):
-                    X[a, b] = T[1 + a, 1 + b] / T[0, 0]
-            if value - _MARGIN * mu * barrier > target or mu * barrier < 1e-9 * abs(value):
-                finished = True
-            if not near_scalars[0] > 0.0 and mu * barrier < _NEAR * value:
-                # Here children start: centred, but not yet at the boundary.
-                near_rho[:] = rho
-                near_Z[:] = Z
-                near_y[:] = y
-                near_scalars[0] = eta
-                near_scalars[1] = sigma
-                near_scalars[2] = mu
-            mu *= 0.1 if decrement < 0.3 else 0.3
+        aim = 1.0
+        for length, part in _AIMS:
+            if min(step, back) > length:
+                aim = min(aim, part)
     scalars[0] = eta
     scalars[1] = sigma
-    scalars[2] = mu
-    scalars[3] = best
-    scalars[4] = value
-    scalars[5] = charge
+    scalars[2] = best
+    scalars[3] = value
+    scalars[4] = charge
+    scalars[5] = aim
     return finished
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move(variables, direction, step, moved):
+    """moved = variables + step * direction."""
+    moved[0][:] = variables[0] + step * direction[0]
+    moved[1][:] = variables[1] + step * direction[1]
+    moved[2][:] = variables[2] + step * direction[2]
+    moved[3][:] = variables[3] + step * direction[3]
+    moved[4][:] = variables[4] + step * direction[4]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _to_positive(variables, direction):
+    """The step, at most 1, that keeps rho and the multiples positive."""
+    step = _longest(variables[0], direction[0], 1.0)
+    step = _longest(variables[2], direction[2], step)
+    return _longest(variables[3], direction[3], step)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _longest(values, changes, step):
+    """The step shortened so that values + step * changes stays positive."""
+    for value, change in zip(values.flat, changes.flat):  # noqa: B905
+        if change < 0.0:
+            step = min(step, -_INSIDE * value / change)
+    return step
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _force_step(forces, arrived):
+    """How far the forces can go to where a full step arrives."""
+    X, F1, F2, below, above, E = forces
+    step = _longest(below, arrived[3] - below, 1.0)
+    step = _longest(above, arrived[4] - above, step)
+    step = _in_cones(F1, arrived[1] - F1, step)
+    step = _in_cones(F2, arrived[2] - F2, step)
+    step = _in_cones(E, arrived[5] - E, step)
+    L = np.zeros_like(X)
+    while step > 1e-6 and not cholesky(X + step * (arrived[0] - X), L):
+        step *= 0.85
+    return step if step == 1.0 else _INSIDE * step
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_cones(F, change, step):
+    """The step shortened until every column stays in the Lorentz cone."""
+    while step > 1e-6:
+        moved = F + step * change
+        inside = True
+        for j in range(F.shape[1]):
+            s = 0.0
+            for l in range(1, F.shape[0]):
+                s += moved[l, j] * moved[l, j]
+            inside = inside and math.sqrt(s) < moved[0, j]
+        if inside:
+            break
+        step *= 0.85
+    return step

@@ -1,6 +1,10 @@
-"""Newton steps of the lifted dual's barrier method. Untrusted: what they lead to is proven after.
+"""Primal-dual Newton steps for the lifted dual. Untrusted: what they lead to is proven after.
 
-Hence fast arithmetic is allowed here, and only here.
+Hence fast arithmetic is allowed here, and only here. The dual's variables are those of `lifted`.
+The primal's, the forces, are X (the relaxation's moments of (1, x), dual to S), F1 and F2 [n, nN]
+(dual to the policies' lower and upper cones), below and above [nk, nN] (dual to low and high) and
+E [n, nk] (dual to the multipliers). Every product of what is dual to each other is led to its
+weight times mu, linearised at the Nesterov-Todd point.
 """
 
 from __future__ import annotations
@@ -10,40 +14,190 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.certify.policy_cones import (
+    lean,
+    lean_step,
+    lower_cones,
+    parallel_sum,
+    scale_cones,
+    share_out,
+    squares,
+    upper_cones,
+)
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def inverse(L, T):
-    """T = (L L')^-1, both halves."""
-    n = L.shape[0]
-    half = np.zeros((n, n))
-    for c in range(n):
-        half[c, c] = 1.0 / L[c, c]
-        for a in range(c + 1, n):
-            s = 0.0
-            for b in range(c, a):
-                s -= L[a, b] * half[b, c]
-            half[a, c] = s / L[a, a]
-    for a in range(n):
-        for b in range(a + 1):
-            s = 0.0
-            for k in range(a, n):
-                s += half[k, a] * half[k, b]
-            T[a, b] = s
-            T[b, a] = s
+# Weights, that of S being 1: where the method starts, most multiples are further from their
+# boundary than they will be, the matrix is not.
+CONE_WEIGHT, MULTIPLE_WEIGHT = 0.2, 0.02
+# Multiply-adds up to which BLAS computes a product on the calling thread.
+_ONE_THREAD = 200_000
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def newton_step(cf, Wf, Wk, cN, WN, rho, Z, y, S, T, mu, drho, dZ, dy):
-    """Newton direction of F - mu log det S - mu (log rho + log y + the policies' cones).
+def newton_step(region, variables, forces, L, mu, direction, arrived):
+    """One step towards the point of the central path with that mu.
 
-    With H the Hessian of all but log det S (block diagonal) and A the map from the variables to
-    svec(S), the step solves (A H^-1 A' + S (x) S / mu) z = A H^-1 gradient, bordered by eta, sigma.
-    Returns (success, decrement / mu, d eta, d sigma).
+    L: Cholesky factor of S. Writes the variables' direction, and the forces at which a full step
+    arrives. With A the map from the variables to S and H the scalings of all other products, these
+    solve (A H A' + W (x) W) X = W S^-1 W mu - (what X leaves unchanged), bordered by eta and sigma.
+    Returns (success, d eta, d sigma).
     """
-    n = S.shape[0]
+    cf, Wf, Wk, cN, WN, _q0 = region
+    rho, Z, low, high, Y = variables
+    X, F1, F2, below, above, E = forces
+    drho, dZ, dlow, dhigh, dY = direction
+    X_new, F1_new, F2_new, below_new, above_new, E_new = arrived
+    n = L.shape[0]
     d = n - 1
     D = n * (n + 1) // 2
     nf, nN, nk = cf.shape[0], cN.shape[0], Wk.shape[0]
+    pair, first, second, scale = _pairs_of(n)
+    W, center = np.empty((n, n)), np.empty((n, n))
+    if not _scale_matrix(L, X, mu, W, center):
+        return False, 0.0, 0.0
+    # Policies: dz = H (c X w) + K, H = (B1^-1 + B2^-1)^-1.
+    B1, B2 = np.empty((n, n, nN)), np.empty((n, n, nN))
+    h1, h2 = np.empty((n, nN)), np.empty((n, nN))
+    scale_cones(lower_cones(Z, low, Wk), F1, 1.0, mu * CONE_WEIGHT, B1, h1)
+    scale_cones(upper_cones(Z, high, Wk), F2, -1.0, mu * CONE_WEIGHT, B2, h2)
+    lean(low, below, Wk, mu * MULTIPLE_WEIGHT, 1.0, B1, h1)
+    lean(high, above, Wk, mu * MULTIPLE_WEIGHT, -1.0, B2, h2)
+    factor, H, K = np.empty((n, n, nN)), np.empty((n, n, nN)), np.empty((n, nN))
+    parallel_sum(B1, B2, h1, h2, factor, H, K)
+    # Multipliers: dz = B (-X w) + h.
+    B, h = np.empty((n, n, nk)), np.empty((n, nk))
+    scale_cones(Y, E, 1.0, mu * CONE_WEIGHT, B, h)
+    count = nN + nk
+    outer, inner = np.zeros((D, count)), np.empty((count, D))
+    constant = np.zeros((n, n))
+    for j in range(nN):
+        _enter(cN[j], WN[j], H[:, :, j], K[:, j], first, second, outer[:, j], inner[j], constant)
+    for k in range(nk):
+        j = nN + k
+        _enter(-1.0, Wk[k], B[:, :, k], h[:, k], first, second, outer[:, j], inner[j], constant)
+    mixed = np.zeros((D, D))
+    _add_products(outer, inner, mixed)
+    # Free convex units: d rho = rho / 2 (1 - rho^2 w'Xw).
+    M = np.zeros((D, D))
+    r = np.zeros(D)
+    rows, columns = np.zeros((nf, D)), np.zeros((D, nf))
+    for i in range(nf):
+        c = math.sqrt(0.125 * cf[i] * rho[i] ** 3)
+        g = 0.125 * cf[i] * rho[i] / c
+        for u in range(n, D):
+            v = c * Wf[i, first[u] - 1] * Wf[i, second[u] - 1] * scale[u]
+            rows[i, u] = v
+            columns[u, i] = v
+            r[u] += g * v
+    _add_products(columns, rows, M)
+    _add_kronecker(W, mixed, pair, first, second, scale, M)
+    for u in range(D):
+        a = first[u]
+        b = second[u]
+        r[u] += (center[a, b] - 0.5 * (constant[a, b] + constant[b, a])) * scale[u]
+    solved, deta, dsigma = _solve_bordered(M, r, first, second, scale, X_new)
+    if not solved:
+        return False, 0.0, 0.0
+    for i in range(nf):
+        drho[i] = 0.5 * rho[i] * (1.0 - rho[i] ** 2 * _moment(X_new, Wf[i]))
+    total = np.empty((n, nN))
+    for l in range(n):
+        for j in range(nN):
+            s = 0.0
+            for m in range(d):
+                s += X_new[l, 1 + m] * WN[j, m]
+            total[l, j] = -cN[j] * s
+    share_out(B1, B2, h1, h2, factor, total, dZ, F1_new, F2_new)
+    lean_step(low, below, Wk, F1_new, mu * MULTIPLE_WEIGHT, 1.0, dlow, below_new)
+    lean_step(high, above, Wk, F2_new, mu * MULTIPLE_WEIGHT, -1.0, dhigh, above_new)
+    for j in range(nN):
+        # In the coordinates of the upper cone, not of the policy.
+        F2_new[0, j] = -F2_new[0, j]
+    for k in range(nk):
+        for l in range(n):
+            s = 0.0
+            for m in range(d):
+                s += X_new[l, 1 + m] * Wk[k, m]
+            E_new[l, k] = s
+        for l in range(n):
+            s = h[l, k]
+            for m in range(n):
+                s -= B[l, m, k] * E_new[m, k]
+            dY[l, k] = s
+    return True, deta, dsigma
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def degree(region):
+    """The sum of all products' weights."""
+    _cf, _Wf, Wk, cN, _WN, q0 = region
+    nN, nk = cN.shape[0], Wk.shape[0]
+    return q0.shape[0] + 1 + CONE_WEIGHT * (2 * nN + nk) + MULTIPLE_WEIGHT * 2 * nk * nN
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def complementarity(region, variables, forces, S, value):
+    """(gap, distance, least): the sum of all products; how far the dual value is from the primal
+    one, and what the primal's equations are missed by; the least product in units of its weight
+    (that of S left out)."""
+    cf, Wf, Wk, _cN, _WN, q0 = region
+    rho, Z, low, high, Y = variables
+    X, F1, F2, below, above, E = forces
+    gap = 0.0
+    for a in range(S.shape[0]):
+        gap += S[a, a] * X[a, a]
+        for b in range(a):
+            gap += 2.0 * S[a, b] * X[a, b]
+    rest = 0.0
+    primal = -F2[0].sum()
+    for l in range(q0.shape[0]):
+        primal += q0[l] * X[0, 1 + l]
+    for i in range(cf.shape[0]):
+        spread = math.sqrt(max(_moment(X, Wf[i]), 0.0))
+        primal += 0.5 * cf[i] * spread
+        rest += 0.25 * cf[i] * (1.0 - rho[i] * spread) ** 2 / rho[i]
+    multiple = np.inf
+    for k in range(Wk.shape[0]):
+        for j in range(Z.shape[1]):
+            s = low[k, j] * below[k, j]
+            t = high[k, j] * above[k, j]
+            gap += s + t
+            multiple = min(multiple, min(s, t))
+    below_sum, below_least = _cone_products(lower_cones(Z, low, Wk), F1)
+    above_sum, above_least = _cone_products(upper_cones(Z, high, Wk), F2)
+    fixed_sum, fixed_least = _cone_products(Y, E)
+    cone = min(min(below_least, above_least), fixed_least)
+    gap += below_sum + above_sum + fixed_sum
+    distance = gap + rest + abs(value - primal - gap - rest)
+    return gap, distance, min(multiple / MULTIPLE_WEIGHT, cone / CONE_WEIGHT)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _cone_products(P, F):
+    """The sum of <p, f>, and the least product of lengths in the sense of `squares`."""
+    p, f = squares(P), squares(F)
+    least = np.inf
+    for j in range(P.shape[1]):
+        least = min(least, p[j] * f[j])
+    return (P * F).sum(), math.sqrt(max(least, 0.0))
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _moment(X, w):
+    """E <w, x>^2 under X."""
+    total = 0.0
+    for a in range(w.shape[0]):
+        t = 0.0
+        for b in range(w.shape[0]):
+            t += X[1 + a, 1 + b] * w[b]
+        total += t * w[a]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _pairs_of(n):
+    """The entries u = (a, b), a <= b, of a symmetric matrix: the u of each pair, a, b, and the
+    factor by which svec counts them."""
+    D = n * (n + 1) // 2
     pair = np.empty((n, n), np.int64)
     first = np.empty(D, np.int64)
     second = np.empty(D, np.int64)
@@ -57,105 +211,64 @@ def newton_step(cf, Wf, Wk, cN, WN, rho, Z, y, S, T, mu, drho, dZ, dy):
             second[u] = b
             scale[u] = 1.0 if a == b else math.sqrt(2.0)
             u += 1
-    M = np.zeros((D, D))
-    r = np.zeros(D)
-    # Free convex units.
-    grad_rho = np.empty(nf)
-    hess_rho = np.empty(nf)
-    rows = np.empty((nf, D))
-    for i in range(nf):
-        s = 0.0
-        for a in range(d):
-            t = 0.0
-            for b in range(d):
-                t += T[1 + a, 1 + b] * Wf[i, b]
-            s += t * Wf[i, a]
-        grad_rho[i] = -0.25 * cf[i] / rho[i] ** 2 + 0.25 * mu * cf[i] * s - mu / rho[i]
-        hess_rho[i] = 0.5 * cf[i] / rho[i] ** 3 + mu / rho[i] ** 2
-        c = -0.25 * cf[i] / math.sqrt(hess_rho[i])
-        g = grad_rho[i] / math.sqrt(hess_rho[i])
-        for u in range(n):
-            rows[i, u] = 0.0
-        for u in range(n, D):
-            v = c * Wf[i, first[u] - 1] * Wf[i, second[u] - 1] * scale[u]
-            rows[i, u] = v
-            r[u] += g * v
-    for u in range(n, D):
-        for i in range(nf):
-            s = rows[i, u]
-            for v in range(n, u + 1):
-                M[u, v] += s * rows[i, v]
-    # Policies: H^-1 = k0 e0 e0' + k1 (e0 g' + g e0') + k2 g g' + k3 I on the last d.
-    K = np.empty((nN, 4))
-    grad_Z = np.empty((nN, n))
-    pairs = np.empty((nN, D))
-    inverse_pairs = np.empty((nN, D))
-    matrix = np.zeros((n, n))
-    for j in range(nN):
-        a = Z[j, 0]
-        b = 1.0 - a
-        length = 0.0
-        for l in range(1, n):
-            length += Z[j, l] * Z[j, l]
-        f1 = a * a - length
-        f2 = b * b - length
-        haa = -2.0 / f1 - 2.0 / f2 + 4.0 * (a / f1) ** 2 + 4.0 * (b / f2) ** 2
-        h0 = 2.0 / f1 + 2.0 / f2
-        e = 4.0 / f1**2 + 4.0 / f2**2
-        k = 4.0 * b / f2**2 - 4.0 * a / f1**2
-        det = haa * (h0 + length * e) - length * k * k
-        k0 = (h0 + length * e) / (det * mu)
-        k1 = -k / (det * mu)
-        k2 = -(haa * e - k * k) / (mu * h0 * det)
-        k3 = 1.0 / (mu * h0)
-        K[j, 0], K[j, 1], K[j, 2], K[j, 3] = k0, k1, k2, k3
-        along = 0.0
+    return pair, first, second, scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scale_matrix(L, X, mu, W, center):
+    """W with W X W = S = L L', and center = W (mu S^-1) W = mu X^-1; False if there is none."""
+    n = L.shape[0]
+    A = L.T @ X @ L
+    if not math.isfinite(A.sum()):
+        return False
+    values, vectors = np.linalg.eigh(A)
+    if not values[0] > 0.0:
+        return False
+    spread = L @ vectors
+    scaled, inverse = np.empty((n, n)), np.empty((n, n))
+    for c in range(n):
+        for a in range(n):
+            scaled[a, c] = spread[a, c] / math.sqrt(values[c])
+            inverse[a, c] = mu * spread[a, c] / values[c]
+    W[:] = scaled @ spread.T
+    center[:] = inverse @ spread.T
+    return True
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _enter(c, w, H, k, first, second, outer, inner, constant):
+    """Enter a unit's c^2 w w' and H, by entries, and c w k' into the constant part of dS."""
+    n = constant.shape[0]
+    for u in range(n, first.shape[0]):
+        outer[u] = c * c * w[first[u] - 1] * w[second[u] - 1]
+    for u in range(first.shape[0]):
+        inner[u] = H[first[u], second[u]]
+    for m in range(n - 1):
         for l in range(n):
-            s = 0.0
-            for m in range(d):
-                s += T[l, 1 + m] * WN[j, m]
-            s *= -mu * cN[j]
-            if l == 0:
-                s += mu * (-2.0 * a / f1 + 2.0 * b / f2)
-            else:
-                s += mu * h0 * Z[j, l]
-                along += Z[j, l] * s
-            grad_Z[j, l] = s
-        top = k0 * grad_Z[j, 0] + k1 * along
-        rest = k1 * grad_Z[j, 0] + k2 * along
-        for l in range(n):
-            s = top if l == 0 else rest * Z[j, l] + k3 * grad_Z[j, l]
-            s *= cN[j]
-            for m in range(d):
-                matrix[1 + m, l] += WN[j, m] * s
-        c2 = cN[j] * cN[j]
-        for u in range(n):
-            pairs[j, u] = 0.0
-            inverse_pairs[j, u] = k0 if u == 0 else k1 * Z[j, u]
-        for u in range(n, D):
-            p = first[u]
-            q = second[u]
-            pairs[j, u] = c2 * WN[j, p - 1] * WN[j, q - 1]
-            s = k2 * Z[j, p] * Z[j, q]
-            if p == q:
-                s += k3
-            inverse_pairs[j, u] = s
-    for u in range(D):
-        r[u] += 0.5 * (matrix[first[u], second[u]] + matrix[second[u], first[u]]) * scale[u]
-    mixed = np.zeros((D, D))
-    for u in range(n, D):
-        for j in range(nN):
-            s = pairs[j, u]
-            for v in range(D):
-                mixed[u, v] += s * inverse_pairs[j, v]
-    half = 0.5 / mu
-    for u in range(D):
+            constant[1 + m, l] += c * w[m] * k[l]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_products(left, right, M):
+    """M += left right, in parts that do not make BLAS start threads of its own."""
+    D, count = left.shape
+    if count == 0:
+        return
+    size = max(1, _ONE_THREAD // (count * M.shape[1]))
+    for start in range(0, D, size):
+        M[start : start + size] += np.dot(left[start : start + size], right)
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _add_kronecker(W, mixed, pair, first, second, scale, M):
+    """Add W (x) W and the policies' part to the lower half of M."""
+    for u in range(first.shape[0]):
         p = first[u]
         q = second[u]
         for v in range(u + 1):
             s = first[v]
             t = second[v]
-            value = half * (_at(S, p, s) * _at(S, q, t) + _at(S, p, t) * _at(S, q, s))
+            value = 0.5 * (W[p, s] * W[q, t] + W[p, t] * W[q, s])
             value += 0.25 * (
                 mixed[pair[q, t], pair[p, s]]
                 + mixed[pair[q, s], pair[p, t]]
@@ -163,20 +276,13 @@ def newton_step(cf, Wf, Wk, cN, WN, rho, Z, y, S, T, mu, drho, dZ, dy):
                 + mixed[pair[p, s], pair[q, t]]
             )
             M[u, v] += scale[u] * scale[v] * value
-    # Multipliers of the fixed signs touch only the first row of S.
-    grad_y = np.empty(nk)
-    for k in range(nk):
-        s = 0.0
-        for m in range(d):
-            s += T[0, 1 + m] * Wk[k, m]
-        grad_y[k] = mu * s - mu / y[k]
-        weight = y[k] * y[k] / mu
-        for a in range(d):
-            v = -math.sqrt(0.5) * Wk[k, a]
-            r[1 + a] += v * grad_y[k] * weight
-            for b in range(a + 1):
-                M[1 + a, 1 + b] -= v * math.sqrt(0.5) * Wk[k, b] * weight
-    # Solve, with eta and sigma as bordering variables.
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _solve_bordered(M, r, first, second, scale, X):
+    """Solve M svec(X) + d eta svec(diag(0, I)) + d sigma svec(e0 e0') = r with the trace of X's
+    last rows and X_00 both 1: (success, d eta, d sigma)."""
+    D = r.shape[0]
     right = np.zeros((3, D))
     for u in range(D):
         right[0, u] = r[u]
@@ -184,12 +290,7 @@ def newton_step(cf, Wf, Wk, cN, WN, rho, Z, y, S, T, mu, drho, dZ, dy):
             right[1, u] = 1.0
     right[2, 0] = 1.0
     if not _solve_in_place(M, right):
-        return False, 0.0, 0.0, 0.0
-    trace = 0.0
-    for a in range(1, n):
-        trace += T[a, a]
-    grad_eta = 1.0 - mu * trace
-    grad_sigma = 1.0 - mu * T[0, 0]
+        return False, 0.0, 0.0
     a11 = a12 = b1 = 0.0
     for u in range(1, D):
         if first[u] == second[u]:
@@ -197,55 +298,18 @@ def newton_step(cf, Wf, Wk, cN, WN, rho, Z, y, S, T, mu, drho, dZ, dy):
             a12 += right[2, u]
             b1 += right[0, u]
     a22 = right[2, 0]
-    b1 -= grad_eta
-    b2 = right[0, 0] - grad_sigma
+    b1 -= 1.0
+    b2 = right[0, 0] - 1.0
     det = a11 * a22 - a12 * a12
     if not det > 0.0:
-        return False, 0.0, 0.0, 0.0
+        return False, 0.0, 0.0
     deta = (a22 * b1 - a12 * b2) / det
     dsigma = (a11 * b2 - a12 * b1) / det
     for u in range(D):
         v = (right[0, u] - deta * right[1, u] - dsigma * right[2, u]) / scale[u]
-        matrix[first[u], second[u]] = v
-        matrix[second[u], first[u]] = v
-    decrement = grad_eta * deta + grad_sigma * dsigma
-    for i in range(nf):
-        s = 0.0
-        for a in range(d):
-            t = 0.0
-            for b in range(d):
-                t += matrix[1 + a, 1 + b] * Wf[i, b]
-            s += t * Wf[i, a]
-        drho[i] = (-grad_rho[i] - 0.25 * cf[i] * s) / hess_rho[i]
-        decrement += grad_rho[i] * drho[i]
-    vector = np.empty(n)
-    for j in range(nN):
-        along = 0.0
-        for l in range(n):
-            s = 0.0
-            for m in range(d):
-                s += matrix[l, 1 + m] * WN[j, m]
-            vector[l] = cN[j] * s - grad_Z[j, l]
-            if l > 0:
-                along += Z[j, l] * vector[l]
-        top = K[j, 0] * vector[0] + K[j, 1] * along
-        rest = K[j, 1] * vector[0] + K[j, 2] * along
-        for l in range(n):
-            dZ[j, l] = top if l == 0 else rest * Z[j, l] + K[j, 3] * vector[l]
-            decrement += grad_Z[j, l] * dZ[j, l]
-    for k in range(nk):
-        s = 0.0
-        for m in range(d):
-            s += matrix[0, 1 + m] * Wk[k, m]
-        dy[k] = (-grad_y[k] - s) * y[k] * y[k] / mu
-        decrement += grad_y[k] * dy[k]
-    return True, -decrement / mu, deta, dsigma
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _at(S, a, b):
-    """The symmetric matrix of which S holds the lower half."""
-    return S[a, b] if a >= b else S[b, a]
+        X[first[u], second[u]] = v
+        X[second[u], first[u]] = v
+    return True, deta, dsigma
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -14,50 +14,48 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 
 from slth.certify.ascent import evaluate, nearest_in_zonotope, polish
 from slth.certify.bound import UNIT, Bound
 from slth.certify.dual_proof import excluded_signs
-from slth.certify.lifted import Dual, Iterate, Region, solve
+from slth.certify.lifted import Dual, Region, solve, step_cost
 from slth.certify.objective import Objective
 from slth.limits import Deadline
 from slth.network import FloatArray
+from slth.threads import Map, crew, usable_threads
 
 # Lighter convex units are charged for, never branched on.
 _LEAST_WEIGHT = 1e-14
-
-
-# Multiplier of a newly fixed sign, in units of the unit's weight.
-_NEW_MULTIPLIER = 0.25
-# Doubles that the open nodes' starting points may take.
-_MEMORY_ENTRIES = 20_000_000
-
-
-@dataclass(frozen=True)
-class _Trace:
-    """A centred iterate of a node's barrier method, by unit: rho [M] (0: not free),
-    multipliers [M], the concave units' numbers and policies, (eta, sigma, mu)."""
-
-    rho: FloatArray
-    multipliers: FloatArray
-    concave: np.ndarray
-    policies: FloatArray
-    scalars: FloatArray
+# Nodes explored at a time, whatever the number of threads; work (`step_cost`) that a round must
+# have for threads to be started.
+_ROUND = 16
+_WORTH_A_THREAD = 2e5
 
 
 @dataclass(frozen=True)
 class _Node:
-    """signs: int8 [M] of the fixed units (0: free); share: lambda, known to lie in [low, high];
-    the parent's trace."""
+    """signs: int8 [M] of the fixed units (0: free); bound: proven there; share: lambda, known to
+    lie in [low, high]."""
 
     signs: np.ndarray
+    bound: float
     share: float
     low: float
     high: float
-    trace: _Trace | None
+
+
+@dataclass(frozen=True)
+class _Explored:
+    """The largest bound of what a node closed, the nodes below it, and its best point."""
+
+    proven: float
+    children: tuple[_Node, ...] = ()
+    value: float = -math.inf
+    point: FloatArray | None = None
 
 
 def maximize_over_signs(
@@ -72,98 +70,97 @@ def maximize_over_signs(
 ) -> Bound:
     """Enclose sup min_k A_k over the unit ball by branch-and-bound over signs.
 
-    The arguments are those of `maximize_over_cones`.
+    The arguments are those of `maximize_over_cones`. The best nodes are explored in rounds, which
+    know nothing of each other, so the answer does not depend on the number of threads.
     """
-    search = _Search(objective, max(0.0, incumbent), root, rtol, floor)
-    pieces = objective.linear.shape[0]
-    start = _Node(
-        np.zeros(objective.hidden.shape[0], np.int8), 1.0 if pieces == 1 else 0.5, 0.0, 1.0, None
-    )
-    search.open(start, root)
-    while search.heap and not deadline.expired:
-        bound, _, node = search.heap[0]
-        if -bound <= search.threshold or search.best > stop_above:
-            break
-        heapq.heappop(search.heap)
-        search.process(node, -bound, deadline)
-    upper = max(search.proven, -search.heap[0][0] if search.heap else 0.0)
-    upper = min(root, upper)
-    lower = -math.inf if search.point is None else search.best
-    return Bound(lower, search.point, upper, search.nodes, upper <= search.threshold, "signs")
+    best, point, proven, nodes = max(0.0, incumbent), None, 0.0, 0
+    order = itertools.count()
+    start = np.zeros(objective.hidden.shape[0], np.int8)
+    share = 1.0 if objective.linear.shape[0] == 1 else 0.5
+    heap = [(-root, next(order), _Node(start, root, share, 0.0, 1.0))]
+    costly = step_cost(*objective.hidden.shape[::-1]) > _WORTH_A_THREAD
+    with ExitStack() as stack:
+        helped: Map | None = None
+        while heap and not deadline.expired and best <= stop_above:
+            threshold = max(floor, best * (1.0 + rtol))
+            tasks = []
+            while heap and len(tasks) < _ROUND and -heap[0][0] > threshold:
+                tasks.append(heapq.heappop(heap)[2])
+            if not tasks:
+                break
+            explorer = _Explorer(objective, best, threshold, deadline)
+            if costly and len(tasks) > 1:
+                helped = helped or stack.enter_context(crew(usable_threads()))
+                results = helped(explorer.explore, tasks)
+            else:
+                results = [explorer.explore(task) for task in tasks]
+            nodes += len(tasks)
+            for explored in results:
+                proven = max(proven, explored.proven)
+                if explored.value > best:
+                    best, point = explored.value, explored.point
+                for child in explored.children:
+                    heapq.heappush(heap, (-child.bound, next(order), child))
+    upper = min(root, max(proven, -heap[0][0] if heap else 0.0))
+    lower = -math.inf if point is None else best
+    closed = upper <= max(floor, best * (1.0 + rtol))
+    return Bound(lower, point, upper, nodes, closed, "signs")
 
 
-class _Search:
-    """The heap of open nodes, the incumbent, and what has been proven of closed nodes."""
+@dataclass(frozen=True)
+class _Explorer:
+    """Bounds and splits single nodes.
 
-    def __init__(
-        self, objective: Objective, best: float, root: float, rtol: float, floor: float
-    ) -> None:
-        self.objective = objective
-        self.best = best
-        self.point: FloatArray | None = None
-        self.root = root
-        self.rtol = rtol
-        self.floor = floor
-        self.proven = 0.0
-        self.nodes = 0
-        self.heap: list[tuple[float, int, _Node]] = []
-        self.order = itertools.count()
+    Attributes:
+        best: the best value known. threshold: what need not be told apart.
+    """
+
+    objective: Objective
+    best: float
+    threshold: float
+    deadline: Deadline
+
+    def explore(self, node: _Node) -> _Explored:
+        """Bound a node; close it, or fix what can be fixed and split it in two."""
+        if self.deadline.expired:
+            return _Explored(0.0, (node,))
         # The largest weight a unit can have in the convex part.
-        self.ceiling = np.maximum(objective.coefficients.max(axis=0), 0.0)
-        self.convex = self.ceiling > _LEAST_WEIGHT
+        ceiling = np.maximum(self.objective.coefficients.max(axis=0), 0.0)
+        convex = ceiling > _LEAST_WEIGHT
+        if not ((node.signs == 0) & convex).any():
+            return self._leaf(node)
+        relaxed, free, extra = self._relax(node)
+        bound = min(node.bound, (relaxed.bound + extra) * (1.0 + 2.0**-50))
+        if bound <= self.threshold:
+            return _Explored(bound)
+        value, point = self._improved(relaxed.point)
+        signs = self._fix(node.signs, free, relaxed, extra)
+        proven = 0.0 if signs is node.signs else self.threshold
+        low, high, share = self._next_share(node, relaxed)
+        free = np.flatnonzero((signs == 0) & convex)
+        children = [signs]
+        if free.size:
+            rows = self.objective.hidden[free]
+            spread = np.sqrt(np.maximum(np.einsum("id,de,ie->i", rows, relaxed.moments, rows), 0.0))
+            gaps = ceiling[free] * (spread - np.abs(rows @ relaxed.point))
+            children = [signs.copy(), signs.copy()]
+            for child, sign in zip(children, (1, -1), strict=True):
+                child[free[int(np.argmax(gaps))]] = sign
+        below = tuple(_Node(child, bound, share, low, high) for child in children)
+        return _Explored(proven, below, value, point)
 
-    @property
-    def threshold(self) -> float:
-        """What need not be told apart."""
-        return max(self.floor, self.best * (1.0 + self.rtol))
-
-    def open(self, node: _Node, bound: float) -> None:
-        """Put a node on the heap."""
-        heapq.heappush(self.heap, (-bound, next(self.order), node))
-
-    def offer(self, x: FloatArray, deadline: Deadline) -> None:
-        """Try a point (of any length) as incumbent, polished if it is promising."""
+    def _improved(self, x: FloatArray) -> tuple[float, FloatArray | None]:
+        """The direction of x, polished if it is promising, and the value there."""
         norm = float(np.linalg.norm(x))
         if not norm > 1e-12:
-            return
+            return -math.inf, None
         point = x / norm
         value = float(evaluate(self.objective, point[None])[0])
         if value > 0.8 * self.best:
-            point, value = polish(self.objective, point, deadline)
-        if value > self.best:
-            self.best, self.point = value, point
+            point, value = polish(self.objective, point, self.deadline)
+        return value, point
 
-    def process(self, node: _Node, parent: float, deadline: Deadline) -> None:
-        """Bound a node; close it, or fix what can be fixed and open two children."""
-        self.nodes += 1
-        linear, weights = self.combined(node.share)
-        signs = node.signs
-        if not ((signs == 0) & self.convex).any():
-            self.close_leaf(node, parent)
-            return
-        relaxed, free, trace = self.relax(linear, weights, node, deadline)
-        bound = min(parent, relaxed.bound)
-        if bound > self.threshold:
-            self.offer(relaxed.point, deadline)
-        if bound <= self.threshold:
-            self.proven = max(self.proven, bound)
-            return
-        signs = self.fix(signs, free, relaxed)
-        free = np.flatnonzero((signs == 0) & self.convex)
-        low, high, share = self.next_share(node, relaxed)
-        if free.size == 0:
-            self.open(_Node(signs, share, low, high, trace), bound)
-            return
-        rows = self.objective.hidden[free]
-        spread = np.sqrt(np.maximum(np.einsum("id,de,ie->i", rows, relaxed.moments, rows), 0.0))
-        gaps = self.ceiling[free] * (spread - np.abs(rows @ relaxed.point))
-        branch = free[int(np.argmax(gaps))]
-        for sign in (1, -1):
-            child = signs.copy()
-            child[branch] = sign
-            self.open(_Node(child, share, low, high, trace), bound)
-
-    def combined(self, share: float) -> tuple[FloatArray, FloatArray]:
+    def _combined(self, share: float) -> tuple[FloatArray, FloatArray]:
         """Linear part and coefficients of lambda A_1 + (1 - lambda) A_2."""
         linear, coefficients = self.objective.linear, self.objective.coefficients
         if linear.shape[0] == 1:
@@ -173,12 +170,10 @@ class _Search:
             share * coefficients[0] + (1.0 - share) * coefficients[1],
         )
 
-    def relax(
-        self, linear: FloatArray, weights: FloatArray, node: _Node, deadline: Deadline
-    ) -> tuple[Dual, np.ndarray, _Trace | None]:
-        """The lifted dual of a node, which units it holds free, and where to start below it."""
-        hidden = self.objective.hidden
-        signs = node.signs
+    def _relax(self, node: _Node) -> tuple[Dual, np.ndarray, float]:
+        """The lifted dual of a node, which units it holds free, and what its bounds leave out."""
+        linear, weights = self._combined(node.share)
+        hidden, signs = self.objective.hidden, node.signs
         tiny = (weights > 0.0) & (weights <= _LEAST_WEIGHT) & (signs == 0)
         free = np.flatnonzero((signs == 0) & (weights > _LEAST_WEIGHT))
         on = (signs > 0) & (weights > 0.0)
@@ -196,36 +191,19 @@ class _Search:
         # that of the combined coefficients is at most (M + 2 d + 16) u times a bound below 2.
         extra = 2.0 * float(weights[tiny] @ np.abs(hidden[tiny]).sum(axis=1))
         extra += 4.0 * (hidden.shape[0] + 2 * hidden.shape[1] + 16) * UNIT
-        near = _near(node.trace, free, fixed, down, weights)
-        dual = solve(region, self.threshold - extra, deadline, near)
-        dual = replace(
-            dual, bound=(dual.bound + extra) * (1.0 + 2.0**-50), charge=dual.charge + extra
-        )
-        trace = None
-        if len(self.heap) * (2 * hidden.shape[0] + dual.iterate.policies.size) < _MEMORY_ENTRIES:
-            trace = _Trace(
-                np.zeros(hidden.shape[0]),
-                np.zeros(hidden.shape[0]),
-                down,
-                dual.iterate.policies,
-                dual.iterate.scalars,
-            )
-            trace.rho[free] = dual.iterate.rho
-            trace.multipliers[fixed] = dual.iterate.multipliers
-        return dual, free, trace
+        return solve(region, self.threshold - extra, self.deadline), free, extra
 
-    def fix(self, signs: np.ndarray, free: np.ndarray, dual: Dual) -> np.ndarray:
+    def _fix(self, signs: np.ndarray, free: np.ndarray, dual: Dual, extra: float) -> np.ndarray:
         """Fix the free units one of whose half spaces holds nothing above the threshold."""
         found = np.empty(free.size, np.int64)
-        excess = (dual.value + dual.charge - self.threshold) * (1.0 + 2.0**-40)
+        excess = (dual.value + dual.charge + extra - self.threshold) * (1.0 + 2.0**-40)
         if excluded_signs(dual.matrix, self.objective.hidden[free], excess, found) == 0:
             return signs
-        self.proven = max(self.proven, self.threshold)
         signs = signs.copy()
         signs[free] = found
         return signs
 
-    def next_share(self, node: _Node, relaxed: Dual) -> tuple[float, float, float]:
+    def _next_share(self, node: _Node, relaxed: Dual) -> tuple[float, float, float]:
         """Bisect lambda towards the piece that is smaller at the relaxation's point."""
         if self.objective.linear.shape[0] == 1:
             return node.low, node.high, node.share
@@ -238,15 +216,15 @@ class _Search:
             low, high = node.share, 0.5 * (node.high + 1.0)
         return low, high, 0.5 * (low + high)
 
-    def close_leaf(self, node: _Node, parent: float) -> None:
+    def _leaf(self, node: _Node) -> _Explored:
         """All convex signs fixed: bound by the distance to the zonotope, and close the node."""
         objective = self.objective
         toward = node.signs > 0
         residual, tau, share = nearest_in_zonotope(
             objective.hidden, objective.coefficients, objective.linear, toward
         )
-        self.offer(residual, Deadline())
-        linear, weights = self.combined(share)
+        value, point = self._improved(residual)
+        linear, weights = self._combined(share)
         up = weights > 0.0
         tiny = up & (node.signs == 0)
         tau = np.where(up, toward, np.clip(tau, 0.0, 1.0))
@@ -255,25 +233,4 @@ class _Search:
         bound = float(np.sqrt(residual @ residual))
         bound += 2.0 * float(weights[tiny] @ np.abs(objective.hidden[tiny]).sum(axis=1))
         bound += 4.0 * (objective.hidden.shape[0] + 2 * objective.hidden.shape[1] + 24) * UNIT
-        self.proven = max(self.proven, min(parent, bound * (1.0 + 2.0**-40)))
-
-
-def _near(
-    trace: _Trace | None,
-    free: np.ndarray,
-    fixed: np.ndarray,
-    down: np.ndarray,
-    weights: FloatArray,
-) -> Iterate | None:
-    """The parent's centred iterate as a start for the child, where it has all the child needs."""
-    if trace is None or not trace.scalars[2] > 0.0 or not np.array_equal(trace.concave, down):
-        return None
-    rho = trace.rho[free]
-    if not (rho > 0.0).all():
-        return None
-    multipliers = trace.multipliers[fixed]
-    # A sign that is new here gets a share of its unit's weight.
-    multipliers = np.where(multipliers > 0.0, multipliers, _NEW_MULTIPLIER * np.abs(weights[fixed]))
-    if not (multipliers > 0.0).all():
-        return None
-    return Iterate(rho, trace.policies, multipliers, trace.scalars)
+        return _Explored(min(node.bound, bound * (1.0 + 2.0**-40)), (), value, point)
