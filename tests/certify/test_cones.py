@@ -36,7 +36,7 @@ def engine(name):
     """Answer by cones even where other engines are quicker, or by the one that is chosen."""
     if name == "chosen":
         return nullcontext()
-    return patch.multiple(search, _FEW_UNITS=0, _ARRANGED_UP_TO=0)
+    return patch.multiple(search, _SIGNS_UP_TO_WIDTH={}, _ARRANGED_UP_TO=0)
 
 
 def assert_encloses(problem, bound, exact_squared):

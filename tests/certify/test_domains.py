@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 import slth
+from slth.certify import search
+from slth.certify.cones import maximize_over_cones
 from slth.certify.domain import Chart
+from slth.certify.signs import maximize_over_signs
+
+ENGINES = {"cones": maximize_over_cones, "signs": maximize_over_signs}
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request, monkeypatch):
+    """Each of the two engines, wherever the other one is quicker, too."""
+    monkeypatch.setattr(search, "_engine", lambda width, d, place: ENGINES[request.param])
 
 
 def biased(generator, width, d, readout="linear", scale=1.0):
@@ -81,6 +92,7 @@ def test_the_oracle_on_a_hand_computed_case():
 
 
 @pytest.mark.parametrize(("d", "seed"), list(itertools.product((1, 2), range(10))))
+@pytest.mark.usefixtures("engine")
 def test_boxes_against_exact_vertices(d, seed):
     generator = np.random.default_rng([21, d, seed])
     net = biased(generator, int(generator.integers(1, 7)), d, scale=10.0 ** (seed % 3 - 1))
@@ -110,6 +122,7 @@ def sampled(generator, domain, d, count):
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("readout", ["linear", "relu"])
+@pytest.mark.usefixtures("engine")
 def test_above_dense_samples_and_closed(d, readout):
     generator = np.random.default_rng([22, d])
     width = 12 if d > 4 else 20
@@ -130,6 +143,17 @@ def test_above_dense_samples_and_closed(d, readout):
             exact_value(net, tuple(map(Fraction, x))) - exact_value(target, tuple(map(Fraction, x)))
         )
         assert Fraction(enclosure.lower) <= error <= Fraction(enclosure.upper)
+
+
+@pytest.mark.parametrize("domain", [slth.Ball(0.8, [0.1] * 10), slth.Box([-1.0] * 10, [1.0] * 10)])
+@pytest.mark.parametrize("readout", ["linear", "relu"])
+def test_ten_inputs_close(domain, readout):
+    generator = np.random.default_rng(24)
+    net, target = biased(generator, 24, 10, readout, scale=0.3), biased(generator, 3, 10)
+    enclosure = slth.certify(net, target, domain=domain, time_limit=None)
+    assert enclosure.status == "closed"
+    points = sampled(generator, domain, 10, 100_000)
+    assert np.abs(net(points) - target(points)).max() <= enclosure.upper * (1 + 1e-13)
 
 
 @pytest.mark.parametrize("readout", ["linear", "relu"])

@@ -100,9 +100,11 @@ def test_every_dual_value_is_above_every_sampled_value_of_its_region():
             inside = (points @ oriented.T >= 0).all(axis=1)
             on = fixed[np.array(signs) > 0]
             q0 = weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
+            rows = [hidden[free], oriented, hidden[down], q0[None]]
+            rows = [np.column_stack([np.zeros(len(part)), part]) for part in rows]
             for target in (0.0, 0.5 * values.max(), 2.0 * values.max(), np.inf):
                 region = lifted.Region(
-                    weights[free], hidden[free], oriented, -weights[down], hidden[down], q0
+                    weights[free], rows[0], rows[1], -weights[down], rows[2], rows[3][0], True
                 )
                 dual = lifted.solve(region, target, Deadline())
                 assert dual.bound >= values[inside].max()
@@ -120,9 +122,13 @@ def region_of(problem, signs):
     down = np.flatnonzero(weights < 0)
     fixed = np.flatnonzero(signs)
     on = fixed[(signs[fixed] > 0) & (weights[fixed] > 0)]
-    q0 = problem.linear[0] + weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
+    hidden = np.column_stack([np.zeros(len(hidden)), hidden])
+    q0 = np.append(0.0, problem.linear[0])
+    q0 = q0 + weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
     oriented = hidden[fixed] * signs[fixed, None]
-    return lifted.Region(weights[free], hidden[free], oriented, -weights[down], hidden[down], q0)
+    return lifted.Region(
+        weights[free], hidden[free], oriented, -weights[down], hidden[down], q0, True
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,17 +157,14 @@ def test_dual_values_reach_the_primal_ones_of_a_conic_solver(seed, primal, plain
 def test_excluded_half_spaces_hold_no_good_point():
     problem = small(gaussian(30, 5, 1).coefficients[0], gaussian(30, 5, 1).hidden)
     weights, hidden = problem.coefficients[0], problem.hidden
-    up, down = np.flatnonzero(weights > 0), np.flatnonzero(weights < 0)
-    q0 = 0.5 * (weights[up] @ hidden[up])
+    up = np.flatnonzero(weights > 0)
     best = run(problem).lower
     threshold = best * (1 - 1e-3)
-    region = lifted.Region(
-        weights[up], hidden[up], np.zeros((0, 5)), -weights[down], hidden[down], q0
-    )
+    region = region_of(problem, np.zeros(30, np.int8))
     dual = lifted.solve(region, threshold, Deadline())
     signs = np.empty(len(up), np.int64)
     excess = dual.value + dual.charge - threshold
-    found = excluded_signs(dual.matrix, hidden[up], excess, signs)
+    found = excluded_signs(dual.matrix, region.free, excess, signs)
     assert found == np.count_nonzero(signs)
     assert found > 0
     points = run(problem).x + 0.03 * np.random.default_rng(2).standard_normal((200_000, 5))

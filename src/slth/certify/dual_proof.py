@@ -1,7 +1,7 @@
 """The dual matrix of the lifted relaxation and what its Cholesky factorisation proves.
 
 The compiled kernels every bound of `lifted` and `signs` rests on; strict arithmetic only. A region
-is (cf, Wf, Wk, cN, WN, q0), the variables are (rho, Z, low, high, Y), as `lifted` has them.
+is (cf, Wf, Wk, cN, WN, q0, sphere), the variables are (rho, Z, low, high, Y), as `lifted` has them.
 The constants are derived in docs/certify.md.
 """
 
@@ -19,10 +19,10 @@ _U = 2.0**-53
 def excluded_signs(S, Wf, excess, signs):
     """Which free units cannot change sign where the bound would have to be missed by `excess`.
 
-    On the sphere the objective is at most value + charge - z'Sz, z = (1, x); excess = value +
-    charge - (what must be exceeded). A half space is excluded when some multiple of its inequality
-    makes S - excess e_0 e_0' positive semidefinite; Cholesky proves it for each unit. Writes -1, 0,
-    1 into signs [nf]; returns how many are not 0.
+    On the region the objective is at most value + charge - z'Sz; excess = value + charge - (what
+    must be exceeded). A half space is excluded when some multiple of its inequality makes
+    S - excess e_0 e_0' positive semidefinite; Cholesky proves it for each unit. Writes -1, 0, 1
+    into signs [nf]; returns how many are not 0.
     """
     n = S.shape[0]
     d = n - 1
@@ -47,9 +47,9 @@ def excluded_signs(S, Wf, excess, signs):
     count = 0
     for i in range(Wf.shape[0]):
         for a in range(d):
-            z[a] = Wf[i, a]
+            z[a] = Wf[i, 1 + a]
         forward(L, z)
-        middle = 0.0
+        middle = Wf[i, 0]
         spread = 0.0
         for a in range(d):
             middle += z[a] * center[a]
@@ -60,13 +60,14 @@ def excluded_signs(S, Wf, excess, signs):
         for a in range(n):
             for b in range(a + 1):
                 trial[a, b] = S[a, b]
+        trial[0, 0] += 2.0 * multiplier * Wf[i, 0]
         for a in range(d):
-            trial[1 + a, 0] += multiplier * Wf[i, a]
+            trial[1 + a, 0] += multiplier * Wf[i, 1 + a]
         # What Cholesky's and this update's own rounding can hide.
         hidden = 0.0
         for a in range(n):
             hidden += abs(S[a, a])
-        hidden = 8.0 * (n + 4) * _U * (hidden + abs(multiplier) * norm(Wf[i]) + abs(excess))
+        hidden = 8.0 * (n + 4) * _U * (hidden + 2.0 * abs(multiplier) * norm(Wf[i]) + abs(excess))
         trial[0, 0] -= excess + 2.0 * hidden
         if cholesky(trial, factor):
             signs[i] = 1 if middle > 0.0 else -1
@@ -86,7 +87,7 @@ def norm(v):
 def admissible(region, variables):
     """Whether rho > 0, all policies have values in [0, 1] and all multipliers are >= 0 on the
     region, up to the rounding of these sums."""
-    _cf, _Wf, Wk, _cN, _WN, _q0 = region
+    Wk = region[2]
     rho, Z, low, high, Y = variables
     n, nN = Z.shape
     if not (_positive(rho) and _positive(low) and _positive(high)):
@@ -98,20 +99,21 @@ def admissible(region, variables):
         if not math.sqrt(s) < Y[0, k]:
             return False
     below, above = np.zeros(nN), np.zeros(nN)
-    p, q = np.empty(nN), np.empty(nN)
-    for l in range(1, n):
-        p[:] = Z[l]
-        q[:] = Z[l]
+    p, q = np.empty((n, nN)), np.empty((n, nN))
+    for l in range(n):
+        p[l] = Z[l]
+        q[l] = Z[l]
         for k in range(Wk.shape[0]):
-            w = Wk[k, l - 1]
+            w = Wk[k, l]
             for j in range(nN):
-                p[j] -= w * low[k, j]
-                q[j] += w * high[k, j]
+                p[l, j] -= w * low[k, j]
+                q[l, j] += w * high[k, j]
+    for l in range(1, n):
         for j in range(nN):
-            below[j] += p[j] * p[j]
-            above[j] += q[j] * q[j]
+            below[j] += p[l, j] * p[l, j]
+            above[j] += q[l, j] * q[l, j]
     for j in range(nN):
-        if not (math.sqrt(below[j]) < Z[0, j] and math.sqrt(above[j]) < 1.0 - Z[0, j]):
+        if not (math.sqrt(below[j]) < p[0, j] and math.sqrt(above[j]) < 1.0 - q[0, j]):
             return False
     return True
 
@@ -128,33 +130,31 @@ def _positive(values):
 @njit(cache=True, nogil=True, error_model="numpy")
 def dual_matrix(region, variables, eta, sigma, S):
     """S (lower half)."""
-    cf, Wf, Wk, cN, WN, q0 = region
+    cf, Wf, Wk, cN, WN, q0, _sphere = region
     rho, Z, _low, _high, Y = variables
-    d = q0.shape[0]
-    n = d + 1
-    P = np.zeros((d, n))
+    n = q0.shape[0]
+    P = np.zeros((n, n))
     for i in range(cf.shape[0]):
         c = -0.25 * cf[i] * rho[i]
-        for a in range(d):
+        for a in range(n):
             w = c * Wf[i, a]
-            for b in range(d):
-                P[a, 1 + b] += w * Wf[i, b]
+            for b in range(n):
+                P[a, b] += w * Wf[i, b]
     for j in range(cN.shape[0]):
-        for a in range(d):
+        for a in range(n):
             w = cN[j] * WN[j, a]
-            for l in range(n):
-                P[a, l] += w * Z[l, j]
+            for b in range(n):
+                P[a, b] += w * Z[b, j]
     for k in range(Y.shape[1]):
-        for a in range(d):
+        for a in range(n):
             w = -Wk[k, a]
-            for l in range(n):
-                P[a, l] += w * Y[l, k]
-    S[0, 0] = sigma
-    for a in range(d):
-        S[1 + a, 0] = 0.5 * (P[a, 0] - q0[a])
+            for b in range(n):
+                P[a, b] += w * Y[b, k]
+    for a in range(n):
+        P[a, 0] -= q0[a]
         for b in range(a + 1):
-            S[1 + a, 1 + b] = 0.5 * (P[a, 1 + b] + P[b, 1 + a])
-        S[1 + a, 1 + a] += eta
+            S[a, b] = 0.5 * (P[a, b] + P[b, a])
+        S[a, a] += eta if a > 0 else sigma
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -167,14 +167,14 @@ def proven(region, variables, eta, sigma, S):
     by adding that to eta and sigma. Policies may leave [0, 1], and multipliers fall below 0, by
     (n + K + 8) u of what they are sums of.
     """
-    cf, Wf, Wk, cN, WN, q0 = region
+    cf, Wf, Wk, cN, WN, q0, sphere = region
     rho, Z, low, high, Y = variables
     n, nN = Z.shape
     fixed = Wk.shape[0]
     units = cf.shape[0] + nN + fixed
     mass = norm(q0) + abs(sigma) + (n - 1) * abs(eta)
     reach = np.ones(nN)
-    for l in range(1, n):
+    for l in range(n):
         for j in range(nN):
             reach[j] += abs(Z[l, j])
     for k in range(fixed):
@@ -195,6 +195,8 @@ def proven(region, variables, eta, sigma, S):
     charge = 2.0 * ((2 * units + 16) * mass + 2 * (n + 4) * trace) * 2.0 * _U
     charge += (2 * units + 16) * 2.0 * _U * (terms + abs(eta) + abs(sigma))
     charge += 8.0 * (n + fixed + 8) * _U * mass
+    if not sphere:
+        charge += max(0.0, -eta)
     return value, charge
 
 

@@ -1,17 +1,17 @@
 """The lifted semidefinite dual: a proven bound of P - N on the ball where some signs are fixed.
 
-For x in the unit ball with s_k <w_k, x> >= 0 (k fixed), t = <w, x>, any rho > 0, any policy
-a + <g, x> whose values there lie in [0, 1], any multiplier b + <h, x> whose values are >= 0:
+Let z = (1, x), x on the unit sphere or in the unit ball, with s_k <w_k, z> >= 0 (k fixed). For
+t = <w, z>, any rho > 0, any policy <f, z> whose values there lie in [0, 1], any multiplier <h, z>
+whose values are >= 0:
 
     free convex unit      relu(t) <= t/2 + 1/(4 rho) + rho t^2/4
-    concave unit          relu(t) >= t (a + <g, x>)
-    fixed sign            0 <= s t (b + <h, x>)
+    concave unit          relu(t) >= t <f, z>
+    fixed sign            0 <= s t <h, z>
 
-so P - N <= sum c/(4 rho) + <q, x> + x'Qx, and that is at most sum c/(4 rho) + eta + sigma on the
-sphere whenever S = [[sigma, -q'/2], [-q/2, eta I - Q]] is positive semidefinite; P - N being
-positively homogeneous, the sphere is enough. A policy is within [0, 1] if, with low, high >= 0,
-|g - sum low_k s_k w_k| <= a and |g + sum high_k s_k w_k| <= 1 - a; a multiplier is >= 0 if
-|h| <= b.
+so P - N <= sum c/(4 rho) + z'Qz, and that is at most sum c/(4 rho) + sigma + eta |x|^2 whenever
+S = [[sigma, 0], [0, eta I]] - Q is positive semidefinite; on the ball eta must not be negative. A
+policy is within [0, 1] if, with low, high >= 0, f - sum low_k s_k w_k and
+e_0 - f - sum high_k s_k w_k lie in the Lorentz cone p_0 >= |p'|; a multiplier is >= 0 if h does.
 
 The dual is solved by a primal-dual method whose Newton steps are taken in the (d+1)(d+2)/2
 dimensional space of S. The dual's iterates all have a Cholesky factor of S, which with an explicit
@@ -38,9 +38,10 @@ _STEPS = 60
 _SLICE = 2e8
 # Steps end this fraction of the way to the boundary.
 _INSIDE = 0.95
-# A region is given up when the dual value is nearer to its minimum than this part of what it is
-# too large by.
-_DECIDED = 1.0
+# As far as is sensible where a region will be split.
+DECIDED = 1.0
+# Rounding keeps the primal from coming much nearer, relatively.
+_EXACT = 2e-8
 # The part of mu at which the next step aims, by the last step's length; and at least, where some
 # product is that much smaller than the mean.
 _AIMS = ((0.7, 0.1), (0.3, 0.25), (0.0, 0.6))
@@ -49,11 +50,11 @@ _GUARDS = ((0.03, 0.9), (0.1, 0.5))
 
 @dataclass(frozen=True)
 class Region:
-    """The arrays of one dual problem.
+    """The arrays of one dual problem, n = d + 1.
 
-    free_weights [nf], free [nf, d]: convex units of unknown sign; fixed [nk, d]: s_k w_k; the
-    concave units concave_weights [nN] > 0, concave [nN, d]; linear [d]: the linear part including
-    half of the free units.
+    free_weights [nf], free [nf, n]: convex units of unknown sign; fixed [nk, n]: s_k w_k; the
+    concave units concave_weights [nN] > 0, concave [nN, n]; linear [n]: the linear part including
+    half of the free units; sphere: whether x is on the sphere, or in the ball.
     """
 
     free_weights: FloatArray
@@ -62,6 +63,7 @@ class Region:
     concave_weights: FloatArray
     concave: FloatArray
     linear: FloatArray
+    sphere: bool
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,16 @@ class Dual:
     """What the method reached on a region.
 
     Attributes:
-        bound: proven: the objective is at most this on the region, or at most 0.
-        value, charge, matrix: matrix, float64 [d+1, d+1], is the lower half of the last dual matrix
-            S; the objective at x on the sphere is at most value + charge - (1, x)'S(1, x).
-        point, moments: float64 [d], [d, d]: where the relaxation is attained (not proven).
+        bound: proven: the objective is at most this on the region.
+        value, charge, matrix: matrix, float64 [n, n], is the lower half of the last dual matrix S;
+            the objective at x is at most value + charge - z'Sz.
+        moments: float64 [n, n], those of z where the relaxation is attained (not proven).
     """
 
     bound: float
     value: float
     charge: float
     matrix: FloatArray
-    point: FloatArray
     moments: FloatArray
 
 
@@ -89,8 +90,12 @@ def step_cost(d: int, width: int) -> float:
     return space**2 * (space / 3 + width)
 
 
-def solve(region: Region, target: float, deadline: Deadline) -> Dual:
-    """Minimise the dual until it is proven <= `target` or known to stay above, or time is up."""
+def solve(region: Region, target: float, deadline: Deadline, *, decided: float = DECIDED) -> Dual:
+    """Minimise the dual until it is proven <= `target` or stays above, or time is up.
+
+    It is taken to stay above when its value is nearer to the minimum than `decided` times what it
+    is too large by (0: not before nothing more is to be gained).
+    """
     arrays = (
         region.free_weights,
         region.free,
@@ -98,9 +103,10 @@ def solve(region: Region, target: float, deadline: Deadline) -> Dual:
         region.concave_weights,
         region.concave,
         region.linear,
+        region.sphere,
     )
-    d = len(region.linear)
-    n, free, concave, fixed = d + 1, len(region.free), len(region.concave), len(region.fixed)
+    n, free = len(region.linear), len(region.free)
+    concave, fixed = len(region.concave), len(region.fixed)
     policies, multiples = (n, concave), (fixed, concave)
     variables = tuple(
         np.empty(shape) for shape in (free, policies, multiples, multiples, (n, fixed))
@@ -108,41 +114,43 @@ def solve(region: Region, target: float, deadline: Deadline) -> Dual:
     forces = tuple(
         np.empty(shape) for shape in ((n, n), policies, policies, multiples, multiples, (n, fixed))
     )
-    scalars = np.zeros(6)
-    S, L = np.zeros((n, n)), np.zeros((n, n))
+    scalars = np.zeros(8)
+    S, L, moments = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
     _start(arrays, variables, forces, scalars, S, L)
-    each = max(1, int(_SLICE / step_cost(d, free + concave)))
+    each = max(1, min(_STEPS, int(_SLICE / step_cost(n - 1, free + concave))))
     done = 0
     finished = False
     while not finished and done < _STEPS and not deadline.expired:
         done += each
-        finished = _advance(arrays, variables, forces, scalars, S, L, target, min(each, _STEPS))
-    X = forces[0]
+        finished = _advance(
+            arrays, variables, forces, scalars, S, L, moments, target, decided, each
+        )
     bound, value, charge = (float(scalar) for scalar in scalars[2:5])
-    return Dual(bound, value, charge, S, X[0, 1:] / X[0, 0], X[1:, 1:] / X[0, 0])
+    return Dual(bound, value, charge, S, moments)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _start(region, variables, forces, scalars, S, L):
     """Where the method starts: products in proportion to their weights, except that those of S are
-    smaller. scalars: eta, sigma, best bound, value, charge, the part of mu at which to aim."""
-    _cf, Wf, Wk, _cN, _WN, q0 = region
+    smaller. scalars: eta, sigma, best bound, value, charge, the part of mu at which to aim, the
+    slack dual to eta, the least distance from the primal."""
+    _cf, Wf, Wk, _cN, _WN, q0, _sphere = region
     rho, Z, low, high, Y = variables
     X, F1, F2, below, above, E = forces
-    d = q0.shape[0]
+    n = q0.shape[0]
     nk = Wk.shape[0]
     for i in range(rho.shape[0]):
-        rho[i] = math.sqrt(d) / norm(Wf[i])
+        rho[i] = 1.0 / math.sqrt(Wf[i, 0] ** 2 + norm(Wf[i, 1:]) ** 2 / (n - 1))
     size = norm(q0) + 1e-3
-    together = np.zeros(d)
+    together = np.zeros(n)
     Y[:] = 0.0
     for k in range(nk):
         length = norm(Wk[k])
-        Y[0, k] = 0.02 * size / (nk * length)
-        for l in range(d):
+        Y[0, k] = 0.05 * size / (nk * length)
+        for l in range(n):
             together[l] += Wk[k, l] / (nk * length)
     # Multiples rather large than small: Newton steps shrink them quicker than they let them grow.
-    most = min(0.95, 0.4 / (norm(together) + 1e-3))
+    most = min(0.95, 0.4 / (max(together[0], 0.0) + norm(together[1:]) + 1e-3))
     for k in range(nk):
         low[k] = most / (nk * norm(Wk[k]))
     high[:] = low
@@ -163,13 +171,13 @@ def _start(region, variables, forces, scalars, S, L):
     if cholesky(S, L) and admissible(region, variables):
         value, charge = proven(region, variables, eta, sigma, S)
         full = S.copy()
-        for a in range(d + 1):
+        for a in range(n):
             for b in range(a):
                 full[b, a] = full[a, b]
         X[:] = np.linalg.inv(full)
         mu = 1.0 / X[0, 0]
         X *= mu
-        mu *= 3.0
+        scalars[6] = mu / eta
         _dual_to(lower_cones(Z, low, Wk), CONE_WEIGHT * mu, F1)
         _dual_to(upper_cones(Z, high, Wk), CONE_WEIGHT * mu, F2)
         _dual_to(Y, CONE_WEIGHT * mu, E)
@@ -181,6 +189,7 @@ def _start(region, variables, forces, scalars, S, L):
     scalars[3] = value
     scalars[4] = charge
     scalars[5] = _AIMS[0][1]
+    scalars[7] = np.inf
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -194,9 +203,13 @@ def _dual_to(P, product, F):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _advance(region, variables, forces, scalars, S, L, target, steps):
-    """At most `steps` Newton steps in place; True when there is nothing left to do."""
-    eta, sigma, best, value, charge, aim = scalars
+def _advance(region, variables, forces, scalars, S, L, moments, target, decided, steps):
+    """At most `steps` Newton steps in place; True when there is nothing left to do.
+
+    moments: X, scaled, where the primal was nearest to the dual.
+    """
+    eta, sigma, best, value, charge, aim, slack, nearest = scalars
+    sphere = region[6]
     total = degree(region)
     rho, Z, low, high, Y = variables
     direction = (rho.copy(), Z.copy(), low.copy(), high.copy(), Y.copy())
@@ -208,8 +221,11 @@ def _advance(region, variables, forces, scalars, S, L, target, steps):
     for _ in range(steps):
         if finished:
             break
-        gap, distance, least = complementarity(region, variables, forces, S, value)
-        enough = max(_DECIDED * (value + charge - target), 1e-9 * abs(value))
+        gap, distance, least = complementarity(region, variables, forces, (eta, slack), S, value)
+        if distance < nearest:
+            nearest = distance
+            moments[:] = X / X[0, 0]
+        enough = max(decided * (value + charge - target), _EXACT * abs(value))
         if distance < enough:
             finished = True
             break
@@ -217,8 +233,12 @@ def _advance(region, variables, forces, scalars, S, L, target, steps):
             if least * total < limit * gap:
                 aim = max(aim, most)
         mu = aim * gap / total
-        solved, deta, dsigma = newton_step(region, variables, forces, L, mu, direction, arrived)
+        solved, deta, dsigma = newton_step(
+            region, variables, forces, (eta, slack), L, mu, direction, arrived
+        )
         step = _to_positive(variables, direction) if solved else 0.0
+        if not sphere and deta < 0.0:
+            step = min(step, -_INSIDE * eta / deta)
         while step > 1e-6:
             _move(variables, direction, step, trial)
             dual_matrix(region, trial, eta + step * deta, sigma + step * dsigma, S_new)
@@ -240,6 +260,11 @@ def _advance(region, variables, forces, scalars, S, L, target, steps):
         value, charge = proven(region, variables, eta, sigma, S)
         best = min(best, value + charge)
         back = _force_step(forces, arrived)
+        if not sphere:
+            slack_new = 1.0 + arrived[0][0, 0] - np.trace(arrived[0])
+            if slack_new < slack:
+                back = min(back, _INSIDE * slack / (slack - slack_new))
+            slack += back * (slack_new - slack)
         X += back * (arrived[0] - X)
         F1 += back * (arrived[1] - F1)
         F2 += back * (arrived[2] - F2)
@@ -257,6 +282,8 @@ def _advance(region, variables, forces, scalars, S, L, target, steps):
     scalars[3] = value
     scalars[4] = charge
     scalars[5] = aim
+    scalars[6] = slack
+    scalars[7] = nearest
     return finished
 
 

@@ -3,8 +3,9 @@
 Hence fast arithmetic is allowed here, and only here. The dual's variables are those of `lifted`.
 The primal's, the forces, are X (the relaxation's moments of (1, x), dual to S), F1 and F2 [n, nN]
 (dual to the policies' lower and upper cones), below and above [nk, nN] (dual to low and high) and
-E [n, nk] (dual to the multipliers). Every product of what is dual to each other is led to its
-weight times mu, linearised at the Nesterov-Todd point.
+E [n, nk] (dual to the multipliers). eta has a slack, 1 minus the trace of
+X without its first row, if it must not be negative. Every product of what is dual to each other is
+led to its weight times mu, linearised at the Nesterov-Todd point.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ _ONE_THREAD = 200_000
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def newton_step(region, variables, forces, L, mu, direction, arrived):
+def newton_step(region, variables, forces, scalars, L, mu, direction, arrived):
     """One step towards the point of the central path with that mu.
 
-    L: Cholesky factor of S. Writes the variables' direction, and the forces at which a full step
-    arrives. With A the map from the variables to S and H the scalings of all other products, these
-    solve (A H A' + W (x) W) X = W S^-1 W mu - (what X leaves unchanged), bordered by eta and sigma.
-    Returns (success, d eta, d sigma).
+    L: Cholesky factor of S; scalars: eta and its slack. Writes the variables' direction, and the
+    forces at which a full step arrives. With A the map from the variables to S and H the scalings
+    of all other products, these solve (A H A' + W (x) W) X = W S^-1 W mu - (what of dS does not
+    depend on X), bordered by eta and sigma. Returns (success, d eta, d sigma).
     """
-    cf, Wf, Wk, cN, WN, _q0 = region
+    cf, Wf, Wk, cN, WN, _q0, sphere = region
     rho, Z, low, high, Y = variables
     X, F1, F2, below, above, E = forces
+    eta, slack = scalars
     drho, dZ, dlow, dhigh, dY = direction
     X_new, F1_new, F2_new, below_new, above_new, E_new = arrived
     n = L.shape[0]
-    d = n - 1
     D = n * (n + 1) // 2
     nf, nN, nk = cf.shape[0], cN.shape[0], Wk.shape[0]
     pair, first, second, scale = _pairs_of(n)
@@ -83,8 +84,8 @@ def newton_step(region, variables, forces, L, mu, direction, arrived):
     for i in range(nf):
         c = math.sqrt(0.125 * cf[i] * rho[i] ** 3)
         g = 0.125 * cf[i] * rho[i] / c
-        for u in range(n, D):
-            v = c * Wf[i, first[u] - 1] * Wf[i, second[u] - 1] * scale[u]
+        for u in range(D):
+            v = c * Wf[i, first[u]] * Wf[i, second[u]] * scale[u]
             rows[i, u] = v
             columns[u, i] = v
             r[u] += g * v
@@ -94,7 +95,8 @@ def newton_step(region, variables, forces, L, mu, direction, arrived):
         a = first[u]
         b = second[u]
         r[u] += (center[a, b] - 0.5 * (constant[a, b] + constant[b, a])) * scale[u]
-    solved, deta, dsigma = _solve_bordered(M, r, first, second, scale, X_new)
+    give, trace = (0.0, 1.0) if sphere else (slack / eta, 1.0 - mu / eta)
+    solved, deta, dsigma = _solve_bordered(M, r, first, second, scale, give, trace, X_new)
     if not solved:
         return False, 0.0, 0.0
     for i in range(nf):
@@ -103,8 +105,8 @@ def newton_step(region, variables, forces, L, mu, direction, arrived):
     for l in range(n):
         for j in range(nN):
             s = 0.0
-            for m in range(d):
-                s += X_new[l, 1 + m] * WN[j, m]
+            for m in range(n):
+                s += X_new[l, m] * WN[j, m]
             total[l, j] = -cN[j] * s
     share_out(B1, B2, h1, h2, factor, total, dZ, F1_new, F2_new)
     lean_step(low, below, Wk, F1_new, mu * MULTIPLE_WEIGHT, 1.0, dlow, below_new)
@@ -115,8 +117,8 @@ def newton_step(region, variables, forces, L, mu, direction, arrived):
     for k in range(nk):
         for l in range(n):
             s = 0.0
-            for m in range(d):
-                s += X_new[l, 1 + m] * Wk[k, m]
+            for m in range(n):
+                s += X_new[l, m] * Wk[k, m]
             E_new[l, k] = s
         for l in range(n):
             s = h[l, k]
@@ -129,20 +131,20 @@ def newton_step(region, variables, forces, L, mu, direction, arrived):
 @njit(cache=True, nogil=True, error_model="numpy")
 def degree(region):
     """The sum of all products' weights."""
-    _cf, _Wf, Wk, cN, _WN, q0 = region
+    _cf, _Wf, Wk, cN, _WN, q0, sphere = region
     nN, nk = cN.shape[0], Wk.shape[0]
-    return q0.shape[0] + 1 + CONE_WEIGHT * (2 * nN + nk) + MULTIPLE_WEIGHT * 2 * nk * nN
+    return q0.shape[0] + (not sphere) + CONE_WEIGHT * (2 * nN + nk) + MULTIPLE_WEIGHT * 2 * nk * nN
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def complementarity(region, variables, forces, S, value):
+def complementarity(region, variables, forces, scalars, S, value):
     """(gap, distance, least): the sum of all products; how far the dual value is from the primal
     one, and what the primal's equations are missed by; the least product in units of its weight
     (that of S left out)."""
-    cf, Wf, Wk, _cN, _WN, q0 = region
+    cf, Wf, Wk, _cN, _WN, q0, sphere = region
     rho, Z, low, high, Y = variables
     X, F1, F2, below, above, E = forces
-    gap = 0.0
+    gap = 0.0 if sphere else scalars[0] * scalars[1]
     for a in range(S.shape[0]):
         gap += S[a, a] * X[a, a]
         for b in range(a):
@@ -150,7 +152,7 @@ def complementarity(region, variables, forces, S, value):
     rest = 0.0
     primal = -F2[0].sum()
     for l in range(q0.shape[0]):
-        primal += q0[l] * X[0, 1 + l]
+        primal += q0[l] * X[0, l]
     for i in range(cf.shape[0]):
         spread = math.sqrt(max(_moment(X, Wf[i]), 0.0))
         primal += 0.5 * cf[i] * spread
@@ -183,12 +185,12 @@ def _cone_products(P, F):
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _moment(X, w):
-    """E <w, x>^2 under X."""
+    """The mean of <w, z>^2 under X."""
     total = 0.0
     for a in range(w.shape[0]):
         t = 0.0
         for b in range(w.shape[0]):
-            t += X[1 + a, 1 + b] * w[b]
+            t += X[a, b] * w[b]
         total += t * w[a]
     return total
 
@@ -239,13 +241,12 @@ def _scale_matrix(L, X, mu, W, center):
 def _enter(c, w, H, k, first, second, outer, inner, constant):
     """Enter a unit's c^2 w w' and H, by entries, and c w k' into the constant part of dS."""
     n = constant.shape[0]
-    for u in range(n, first.shape[0]):
-        outer[u] = c * c * w[first[u] - 1] * w[second[u] - 1]
     for u in range(first.shape[0]):
+        outer[u] = c * c * w[first[u]] * w[second[u]]
         inner[u] = H[first[u], second[u]]
-    for m in range(n - 1):
+    for m in range(n):
         for l in range(n):
-            constant[1 + m, l] += c * w[m] * k[l]
+            constant[m, l] += c * w[m] * k[l]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -279,9 +280,9 @@ def _add_kronecker(W, mixed, pair, first, second, scale, M):
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _solve_bordered(M, r, first, second, scale, X):
-    """Solve M svec(X) + d eta svec(diag(0, I)) + d sigma svec(e0 e0') = r with the trace of X's
-    last rows and X_00 both 1: (success, d eta, d sigma)."""
+def _solve_bordered(M, r, first, second, scale, give, trace, X):
+    """Solve M svec(X) + d eta svec(diag(0, I)) + d sigma svec(e0 e0') = r, X_00 = 1, the trace of
+    X's other rows being `trace` + give * d eta: (success, d eta, d sigma)."""
     D = r.shape[0]
     right = np.zeros((3, D))
     for u in range(D):
@@ -291,14 +292,13 @@ def _solve_bordered(M, r, first, second, scale, X):
     right[2, 0] = 1.0
     if not _solve_in_place(M, right):
         return False, 0.0, 0.0
-    a11 = a12 = b1 = 0.0
+    a11, a12, b1 = give, 0.0, -trace
     for u in range(1, D):
         if first[u] == second[u]:
             a11 += right[1, u]
             a12 += right[2, u]
             b1 += right[0, u]
     a22 = right[2, 0]
-    b1 -= 1.0
     b2 = right[0, 0] - 1.0
     det = a11 * a22 - a12 * a12
     if not det > 0.0:

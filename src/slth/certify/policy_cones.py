@@ -1,9 +1,10 @@
 """The cones of the concave units' policies, for all units at once: scalings and Newton steps.
 
-Untrusted, with fast arithmetic. A policy z = (a, g) has a lower cone, p = (a, g - sum low_k w_k),
-and an upper one, p = (1 - a, g + sum high_k w_k); p lies inside its Lorentz cone, and so does the
-force f dual to it. The slacks dual to low_k and high_k are <w_k, f'> and -<w_k, f'>. Arrays have
-the units last, so that loops over units are the inner ones: P, F [n, units], low [fixed, units].
+Untrusted, with fast arithmetic. A policy z has a lower cone, p = z - sum low_k w_k, and an upper
+one, p = z - e_0 + sum high_k w_k with its first coordinate mirrored; p lies inside the Lorentz cone
+p_0 > |p'|, and so does the force f dual to it. The slacks dual to low_k and high_k are <w_k, f>
+and -<w_k, f>, f not mirrored. Arrays have the units last, so that loops over units are the inner
+ones: P, F [n, units], low [fixed, units]; Wk [fixed, n].
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from numba import njit
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def lower_cones(Z, low, Wk):
-    """(a, g - sum low_k w_k) of each policy."""
+    """The lower cone's p of each policy."""
     P = Z.copy()
     for k in range(low.shape[0]):
-        for l in range(Wk.shape[1]):
+        for l in range(Z.shape[0]):
             w = Wk[k, l]
             for j in range(Z.shape[1]):
-                P[1 + l, j] -= w * low[k, j]
+                P[l, j] -= w * low[k, j]
     return P
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def upper_cones(Z, high, Wk):
-    """(1 - a, g + sum high_k w_k) of each policy."""
+    """The upper cone's p of each policy, mirrored."""
     P = Z.copy()
-    for j in range(Z.shape[1]):
-        P[0, j] = 1.0 - P[0, j]
     for k in range(high.shape[0]):
-        for l in range(Wk.shape[1]):
+        for l in range(Z.shape[0]):
             w = Wk[k, l]
             for j in range(Z.shape[1]):
-                P[1 + l, j] += w * high[k, j]
+                P[l, j] += w * high[k, j]
+    for j in range(Z.shape[1]):
+        P[0, j] = 1.0 - P[0, j]
     return P
 
 
@@ -87,22 +88,22 @@ def scale_cones(P, F, mirror, mu, B, h):
 def lean(along, slack, Wk, mu, sign, B, h):
     """B += sum (along / slack)_k w_k w_k', h += sign sum (mu / slack)_k w_k, for each unit."""
     fixed, count = along.shape
-    d = Wk.shape[1]
+    n = Wk.shape[1]
     scaled = along / slack
     back = mu * sign / slack
     for k in range(fixed):
-        for a in range(d):
+        for a in range(n):
             w = Wk[k, a]
             for j in range(count):
-                h[1 + a, j] += w * back[k, j]
+                h[a, j] += w * back[k, j]
             for b in range(a + 1):
                 t = w * Wk[k, b]
                 for j in range(count):
-                    B[1 + a, 1 + b, j] += t * scaled[k, j]
-    for a in range(d):
+                    B[a, b, j] += t * scaled[k, j]
+    for a in range(n):
         for b in range(a):
             for j in range(count):
-                B[1 + b, 1 + a, j] = B[1 + a, 1 + b, j]
+                B[b, a, j] = B[a, b, j]
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -186,7 +187,7 @@ def share_out(B1, B2, h1, h2, L, total, dZ, F1, F2):
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def lean_step(along, slack, Wk, force, mu, sign, step, arrived):
-    """The slacks sign * <w_k, force'> at which a full step arrives, and the steps of what they are
+    """The slacks sign * <w_k, force> at which a full step arrives, and the steps of what they are
     dual to."""
     fixed, count = along.shape
     for k in range(fixed):
@@ -195,6 +196,6 @@ def lean_step(along, slack, Wk, force, mu, sign, step, arrived):
         for l in range(Wk.shape[1]):
             w = sign * Wk[k, l]
             for j in range(count):
-                arrived[k, j] += w * force[1 + l, j]
+                arrived[k, j] += w * force[l, j]
         for j in range(count):
             step[k, j] = (mu - along[k, j] * arrived[k, j]) / slack[k, j]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 
@@ -21,13 +22,10 @@ from slth.network import FloatArray
 
 # Wider problems on the sphere in R^3 are left to the cones: an arrangement costs width^3.
 _ARRANGED_UP_TO = 250
-# Up to this dimension cones are quicker than signs. Elsewhere than around 0 there are no signs:
-# cones are tried as long as those that cover the place are not too many.
+# Up to this dimension cones are quicker than signs, except for problems of so few units.
 CONES_UP_TO = 6
-# In the next dimension, too, from this width on: many units cost the signs more.
-_CONES_FROM_WIDTH = 76
-# With few units signs are as quick from d = 4 on, and parts that nearly cancel do not stall them.
-_FEW_UNITS = 20
+_SIGNS_UP_TO_WIDTH = {4: 20, 5: 20, 6: 60}
+# Where signs cost too much, cones are tried as long as those that cover the place are not too many.
 _MOST_CONES_UP_TO = {"ball": 11, "box": 8, "orthant": 14}
 # Dearer Newton steps would not end within a slice: there the cheap bound is all there is.
 _DEAREST_STEP = 6e8
@@ -150,14 +148,9 @@ def _maximize_unit(
     threshold = max(floor, best * (1.0 + rtol))
     if root <= threshold or best > stop_above or deadline.expired:
         return Bound(lower, x, root, 0, root <= threshold, "norm bound")
-    most = CONES_UP_TO + (width >= _CONES_FROM_WIDTH)
-    cones = d <= (most if place == AROUND_ZERO else _MOST_CONES_UP_TO[place.shape])
-    signs = place == AROUND_ZERO and step_cost(d, width) <= _DEAREST_STEP
-    few = signs and d > 3 and width <= _FEW_UNITS
-    if not (cones or signs):
+    engine = _engine(width, d, place)
+    if engine is None:
         return Bound(lower, x, root, 0, False, "norm bound")
-    by_cones = partial(maximize_over_cones, place=place)
-    engine = by_cones if cones and not few else maximize_over_signs
     bound = engine(
         objective,
         incumbent=best,
@@ -166,7 +159,16 @@ def _maximize_unit(
         floor=floor,
         stop_above=stop_above,
         deadline=deadline,
+        place=place,
     )
     if bound.lower > lower:
         lower, x = bound.lower, bound.x
     return replace(bound, lower=lower, x=x)
+
+
+def _engine(width: int, d: int, place: Place) -> Callable[..., Bound] | None:
+    """The branch-and-bound that is quicker; None if neither ends within reason."""
+    wide = d <= CONES_UP_TO and width > _SIGNS_UP_TO_WIDTH.get(d, 0)
+    if not wide and step_cost(d, width) <= _DEAREST_STEP:
+        return maximize_over_signs
+    return maximize_over_cones if d <= _MOST_CONES_UP_TO[place.shape] else None
