@@ -239,20 +239,21 @@ def _advance(region, variables, forces, scalars, S, L, moments, target, decided,
         step = _to_positive(variables, direction) if solved else 0.0
         if not sphere and deta < 0.0:
             step = min(step, -_INSIDE * eta / deta)
-        while step > 1e-6:
+        found = False
+        while step > 1e-6 and not found:
             _move(variables, direction, step, trial)
             dual_matrix(region, trial, eta + step * deta, sigma + step * dsigma, S_new)
-            if admissible(region, trial) and cholesky(S_new, L_new):
-                break
-            step *= 0.85
-        if step < 1.0:
-            step *= _INSIDE
-        _move(variables, direction, step, trial)
-        dual_matrix(region, trial, eta + step * deta, sigma + step * dsigma, S_new)
-        if not (step > 1e-6 and admissible(region, trial) and cholesky(S_new, L_new)):
+            found = admissible(region, trial) and cholesky(S_new, L_new)
+            if not found:
+                step *= 0.8
+        if not found:
             finished = True
             break
-        _move(variables, direction, step, variables)
+        rho[:] = trial[0]
+        Z[:] = trial[1]
+        low[:] = trial[2]
+        high[:] = trial[3]
+        Y[:] = trial[4]
         S[:] = S_new
         L[:] = L_new
         eta += step * deta
