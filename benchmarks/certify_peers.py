@@ -1,4 +1,4 @@
-"""The certifier against SCIP, HiGHS and auto_LiRPA on the same instances, in one run.
+"""The certifier against SCIP, Gurobi, HiGHS and alpha,beta-CROWN on the same instances, in one run.
 
 `python -m benchmarks.certify_peers [SECONDS] [family=gauss,prune] [d=2,3,...] [M=10,20,...]
 [ours=SECONDS]`: the limit of each peer's run (default 20), the cells (default: all), and the
@@ -27,7 +27,7 @@ from slth.network import FloatArray
 _FAMILIES = {"gauss": gauss, "prune": prune}
 _DIMENSIONS = (2, 3, 4, 5, 6, 8, 10, 16)
 _WIDTHS = (10, 20, 50, 100, 200)
-_SOLVERS = ("SCIP", "HiGHS")
+_SOLVERS = ("SCIP", "Gurobi", "HiGHS", "alpha-beta-CROWN")
 _ROOTS = ("CROWN", "alpha-CROWN")
 _RTOL = 1e-6
 

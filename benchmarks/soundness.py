@@ -1,14 +1,17 @@
-"""Certified enclosures of 10,000 random and adversarial differences against exact suprema.
+"""Certified enclosures of 19,000 random and adversarial differences against exact suprema.
 
-`python -m benchmarks.soundness [INSTANCES]`. d = 1, 2, 3, linear readouts, few units: the supremum
-is known in exact rationals, as the largest distance of a vertex of one zonotope to the other
-(tests/certify/oracles). Goes on from LEDGER (ledger.py).
+`python -m benchmarks.soundness [LINEAR [RELU]]`, how many instances with linear readouts and how
+many for each pair of readouts with a ReLU. d = 1, 2, 3 and few units: the supremum is known in
+exact rationals. For linear readouts it is the largest distance of a vertex of one zonotope to the
+other, else the largest value at the projections of gradients onto all faces of the arrangement of
+the units (tests/certify/oracles). Goes on from LEDGER (ledger.py).
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -16,10 +19,15 @@ import numpy as np
 import slth
 from benchmarks.ledger import Ledger
 from benchmarks.table import show
-from slth.network import FloatArray
-from tests.certify.oracles import objective, supremum_squared
+from slth.network import FloatArray, Readout
+from tests.certify.oracles import difference_squared, objective, supremum_squared
 
-_INSTANCES = 10_000
+_INSTANCES = 10_000, 3_000
+_PAIRS: tuple[tuple[Readout, Readout], ...] = (
+    ("relu", "linear"),
+    ("linear", "relu"),
+    ("relu", "relu"),
+)
 # Differences that nearly cancel can stay open at any limit: rounding decides.
 _SECONDS = 0.3
 
@@ -78,8 +86,17 @@ def _subnormal(generator: np.random.Generator, width: int, d: int) -> tuple[Floa
 
 
 def _rewritten(generator: np.random.Generator, width: int, d: int) -> tuple[FloatArray, FloatArray]:
-    """A network minus itself: units permuted, cut in two, and scaled by a factor that their output
-    weight is divided by, a power of two or not. The supremum is 0 but for rounding."""
+    """A network minus itself, rewritten, units permuted: the supremum is 0 but for rounding."""
+    hidden, output, _ = _copied(generator, width, d)
+    order = generator.permutation(len(output))
+    return hidden[order], output[order]
+
+
+def _copied(
+    generator: np.random.Generator, width: int, d: int
+) -> tuple[FloatArray, FloatArray, int]:
+    """Units, their negated copies, and how many units. A copy is cut in two and scaled by a factor
+    that its output weight is divided by, a power of two or not."""
     hidden, output = _random(generator, max(1, width // 2), d)
     copies, weights = [*hidden], [*output]
     for w, c in zip(hidden, output, strict=True):
@@ -87,8 +104,7 @@ def _rewritten(generator: np.random.Generator, width: int, d: int) -> tuple[Floa
         share = float(generator.choice([1.0, 0.5, 0.3]))
         copies += [w * factor, w / factor]
         weights += [-share * c / factor, -(1.0 - share) * c * factor]
-    order = generator.permutation(len(copies))
-    return np.array(copies)[order], np.array(weights)[order]
+    return np.array(copies), np.array(weights), len(output)
 
 
 _FAMILIES = (
@@ -105,13 +121,35 @@ _FAMILIES = (
 
 
 def _certify(number: int, k: int) -> list[bool]:
-    """Whether instance k of a family is closed, violated, (nearly) 0, and certified as that."""
+    """Instance k of a family with linear readouts, judged."""
     generator = np.random.default_rng([k, number])
     hidden, output = _FAMILIES[number](generator, int(generator.integers(2, 6)), 1 + k % 3)
     cut = int(generator.integers(1, len(output) + 1))
     net = slth.ReLUNetwork(hidden[:cut], output[:cut])
     target = slth.ReLUNetwork(hidden[cut:], -output[cut:])
     exact = max(supremum_squared(objective(sign * output, hidden)) for sign in (1, -1))
+    return _judged(net, target, exact)
+
+
+def _certify_pair(number: int, k: int, readouts: tuple[Readout, Readout]) -> list[bool]:
+    """Instance k of a family with these readouts, judged.
+
+    A rewritten network stays whole here: where both readouts are equal the supremum is nearly 0.
+    """
+    generator = np.random.default_rng([k, number, 1 + _PAIRS.index(readouts)])
+    width, d = int(generator.integers(2, 7)), 1 + k % 3
+    if _FAMILIES[number] is _rewritten:
+        hidden, output, cut = _copied(generator, width, d)
+    else:
+        hidden, output = _FAMILIES[number](generator, width, d)
+        cut = int(generator.integers(1, len(output) + 1))
+    net = slth.ReLUNetwork(hidden[:cut], output[:cut], readouts[0])
+    target = slth.ReLUNetwork(hidden[cut:], -output[cut:], readouts[1])
+    return _judged(net, target, difference_squared(net, target))
+
+
+def _judged(net: slth.ReLUNetwork, target: slth.ReLUNetwork, exact: Fraction) -> list[bool]:
+    """Whether a difference is closed, violated, (nearly) 0, and certified as that."""
     enclosure = slth.certify(net, target, time_limit=_SECONDS)
     held = Fraction(enclosure.lower) ** 2 <= exact <= Fraction(enclosure.upper) ** 2
     nearly_zero = exact < Fraction(1e-13) ** 2
@@ -119,21 +157,35 @@ def _certify(number: int, k: int) -> list[bool]:
     return [closed, not held, nearly_zero, nearly_zero and enclosure.upper < 1e-9]
 
 
-def main(instances: int = _INSTANCES) -> None:
-    """One row a family: instances, closed, violations (must be 0)."""
-    ledger, rows = Ledger("soundness"), []
+def main(linear: int = _INSTANCES[0], relu: int = _INSTANCES[1]) -> None:
+    """One row a family and pair of readouts: instances, closed, violations (must be 0)."""
+    ledger = Ledger("soundness")
+    _table(
+        "linear readouts",
+        linear,
+        lambda number, k: ledger.once((number, k), lambda: _certify(number, k)),
+    )
+    for pair in _PAIRS:
+        _table(
+            "readouts {} and {}".format(*pair),
+            relu,
+            lambda number, k, pair=pair: ledger.once(
+                (*pair, number, k), lambda: _certify_pair(number, k, pair)
+            ),
+        )
+
+
+def _table(title: str, instances: int, judge: Callable[[int, int], list[bool]]) -> None:
+    rows = []
     for number, family in enumerate(_FAMILIES):
         count = -(-instances // len(_FAMILIES))
         started = time.process_time()
-        done = [
-            ledger.once((number, k), lambda number=number, k=k: _certify(number, k))
-            for k in range(count)
-        ]
+        done = [judge(number, k) for k in range(count)]
         sums = map(sum, zip(*done, strict=True))
         rows.append((family.__name__[1:], count, *sums, time.process_time() - started))
-        print(*rows[-1], file=sys.stderr, flush=True)
+        print(title, *rows[-1], file=sys.stderr, flush=True)
     headings = ("family", "instances", "closed", "violations", "sup < 1e-13", "certified < 1e-9")
-    title = "certified enclosures against exact suprema, d = 1, 2, 3"
+    title = f"certified enclosures against exact suprema, d = 1, 2, 3, {title}"
     show(title, (*headings, "CPU s"), rows)
 
 

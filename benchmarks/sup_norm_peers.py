@@ -1,10 +1,13 @@
 """Other programs on the certifier's problem: sup |sum_i c_i relu(<w_i, x>)| over the unit l2 ball.
 
-- SCIP: a mixed-integer model with the ball as a quadratic constraint.
+- SCIP, Gurobi: a mixed-integer model with the ball as a quadratic constraint. Gurobi's packaged
+  licence ends at 2,000 variables (200 beside a quadratic constraint); beyond it there is no answer.
 - HiGHS: the same over a polytope around the ball; tangents of the sphere are added where its
   optima lie outside, first for the linear relaxation, then between mixed-integer solves with the
   binaries held.
 - CROWN, alpha-CROWN: auto_LiRPA's root bounds under an l2 perturbation of 0 (no branching).
+- alpha-beta-CROWN: its branch-and-bound over the units' signs; asked to prove one threshold after
+  another, each nearer to the best value that a subgradient ascent reached.
 
 The mixed-integer models hold the tight constants |<w_i, x>| <= |w_i|, binaries for the units that
 are convex in the objective only, one model for each sign, the second one cut off at the first
@@ -35,6 +38,10 @@ _INTERPRETER = "PEER_PYTHON"
 
 # (weights [M], hidden [M, d], seconds, best known) -> (value reached, upper bound), one sign
 OneSided = Callable[[FloatArray, FloatArray, float, float], tuple[float, float]]
+
+
+class OutOfReach(Exception):
+    """The peer's licence does not cover the instance."""
 
 
 def value(weights: FloatArray, hidden: FloatArray, x: FloatArray) -> float:
@@ -96,6 +103,40 @@ def scip(
         reached = value(weights, hidden, np.array([best[v] for v in x]))
     trivial = float(np.maximum(weights, 0.0) @ np.linalg.norm(hidden, axis=1))
     return reached, min(trivial, max(cutoff, float(model.getDualbound())))
+
+
+def gurobi(
+    weights: FloatArray, hidden: FloatArray, seconds: float, cutoff: float
+) -> tuple[float, float]:
+    """Gurobi's branch-and-cut on the model that `scip` has; `OutOfReach` beyond its licence."""
+    import gurobipy  # pyright: ignore[reportMissingImports]
+
+    settings = {"OutputFlag": 0, "TimeLimit": seconds, "MIPGap": _GAP, "Threads": 1}
+    try:
+        with gurobipy.Env(params=settings) as env, gurobipy.Model(env=env) as model:
+            norms = np.linalg.norm(hidden, axis=1)
+            convex = np.flatnonzero(weights > 0.0)
+            x = model.addMVar(hidden.shape[1], lb=-1.0, ub=1.0)
+            y = model.addMVar(len(weights), ub=norms)
+            on = model.addMVar(len(convex), vtype="B")
+            model.addConstr(x @ x <= 1.0)
+            model.addConstr(y >= hidden @ x)
+            model.addConstr(y[convex] <= hidden[convex] @ x + norms[convex] * (1.0 - on))
+            model.addConstr(y[convex] <= norms[convex] * on)
+            model.setObjective(weights @ y, gurobipy.GRB.MAXIMIZE)
+            if cutoff > 0.0:
+                model.Params.Cutoff = cutoff
+            model.optimize()
+            if model.Status in (gurobipy.GRB.CUTOFF, gurobipy.GRB.INFEASIBLE):
+                return 0.0, cutoff
+            reached = value(weights, hidden, x.X) if model.SolCount > 0 else 0.0
+            trivial = float(weights[convex] @ norms[convex])
+            return reached, min(trivial, max(cutoff, float(model.ObjBound)))
+    except gurobipy.GurobiError as error:
+        licence = gurobipy.GRB.Error.SIZE_LIMIT_EXCEEDED, gurobipy.GRB.Error.NO_LICENSE
+        if error.errno in licence:
+            raise OutOfReach(str(error)) from error
+        raise
 
 
 def highs(
@@ -225,12 +266,86 @@ def crown(
     return 0.0, max(-float(low), float(high))
 
 
+def climbed(weights: FloatArray, hidden: FloatArray) -> float:
+    """The best value of subgradient ascents from 200 points of the sphere."""
+    points = np.random.default_rng(1).standard_normal((200, hidden.shape[1]))
+    best = 0.0
+    for step in 0.96 ** np.arange(300):
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        before = points @ hidden.T
+        best = max(best, float((np.maximum(before, 0.0) @ weights).max()))
+        slopes = np.where(before > 0.0, weights, 0.0) @ hidden
+        sizes = np.linalg.norm(slopes, axis=1, keepdims=True)
+        points += step * slopes / np.maximum(sizes, np.finfo(float).tiny)
+    return best
+
+
+def abcrown(
+    weights: FloatArray, hidden: FloatArray, seconds: float, cutoff: float
+) -> tuple[float, float]:
+    """alpha,beta-CROWN's branch-and-bound over signs under an l2 perturbation of 0.
+
+    PYTHONPATH holds a checkout of alpha-beta-CROWN and of the auto_LiRPA that it pins. Only what it
+    calls safe counts: the bound that it returns once all signs are split is none. Its input splits
+    bound boxes, the whole cube, not the ball. Optimiser settings are the fastest of the few that
+    were tried on `gauss`.
+    """
+    import torch
+    from abcrown import ABCrownSolver, VerificationSpec  # pyright: ignore[reportMissingImports]
+
+    torch.set_num_threads(1)
+    ends = time.perf_counter() + seconds
+    width, d = hidden.shape
+    corner = torch.ones(1, d)
+
+    class Ball(VerificationSpec):
+        def to_vnnlib(self) -> list[tuple[dict[str, object], object]]:
+            ball = {"X": 0.0 * corner, "eps": 1.0, "norm": 2.0}
+            ball |= {"data_min": -corner, "data_max": corner}
+            return [(ball, clauses) for _, clauses in super().to_vnnlib()]
+
+    # Unsafe: minus the output, over the threshold, is at most -1.
+    unsafe = (torch.tensor([[-1.0]]), torch.tensor([-1.0]))
+    spec = Ball.build_from_input_bounds(-corner, corner, [[unsafe]])
+    # Its branching wants a bias vector.
+    net = torch.nn.Sequential(
+        torch.nn.Linear(d, width), torch.nn.ReLU(), torch.nn.Linear(width, 1)
+    ).double()
+    reached = climbed(weights, hidden)
+    upper = float(np.maximum(weights, 0.0) @ np.linalg.norm(hidden, axis=1))
+    for gap in (3.0, 1.0, 0.3, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, _GAP):
+        threshold = max(reached, cutoff) * (1.0 + gap)
+        left = ends - time.perf_counter()
+        if threshold >= upper or left <= 0.0:
+            continue
+        with torch.no_grad():
+            for part, entries in ((net[0], hidden), (net[2], weights[None] / threshold)):
+                part.weight.copy_(torch.tensor(entries))
+                part.bias.zero_()
+        config = {
+            "general": {"device": "cpu", "double_fp": True, "complete_verifier": "bab"},
+            "specification": {"norm": 2.0},
+            "attack": {"pgd_order": "skip"},
+            "solver": {
+                "batch_size": 256,
+                "beta-crown": {"iteration": 10, "lr_alpha": 0.1, "lr_beta": 0.2},
+            },
+            "bab": {"timeout": left},
+        }
+        if not ABCrownSolver(spec, net, config=config).solve().status.startswith("safe"):
+            break
+        upper = threshold
+    return reached, upper
+
+
 # (weights [M], hidden [M, d], seconds) -> (value reached, upper bound)
 PEERS: dict[str, Callable[[FloatArray, FloatArray, float], tuple[float, float]]] = {
     "SCIP": partial(both_signs, scip),
+    "Gurobi": partial(both_signs, gurobi),
     "HiGHS": partial(both_signs, highs),
     "CROWN": partial(crown, optimised=False),
     "alpha-CROWN": partial(crown, optimised=True),
+    "alpha-beta-CROWN": partial(both_signs, abcrown),
 }
 
 
@@ -240,7 +355,8 @@ def ask(
     """(value reached, upper bound, wall seconds, CPU seconds) of a peer for each (weights [M],
     hidden [M, d]), in a process of its own.
 
-    None where the interpreter that PEER_PYTHON names (this one without it) lacks the peer.
+    None where the interpreter that PEER_PYTHON names (this one without it) lacks the peer, or the
+    peer's licence does not cover an instance.
     """
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / f"{number}.npz") for number in range(len(instances))]
@@ -259,7 +375,7 @@ def ask(
             text=True,
             check=False,
         )
-    if "ModuleNotFoundError" in answer.stderr:
+    if "ModuleNotFoundError" in answer.stderr or OutOfReach.__name__ in answer.stderr:
         return None
     if answer.returncode != 0:
         raise RuntimeError(f"{name} failed:\n{answer.stderr[-2000:]}")

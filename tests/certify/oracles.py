@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from slth.certify.objective import Objective
+from slth.network import ReLUNetwork
+
+Vector = list[int]
 
 
 def objective(coefficients, hidden, linear=None, slack=0.0) -> Objective:
@@ -101,6 +107,202 @@ def _least_squares(rows, v):
                 factor = system[r][column]
                 system[r] = [a - factor * b for a, b in zip(system[r], system[column], strict=True)]
     return [row[n] for row in system]
+
+
+def difference_squared(net: ReLUNetwork, target: ReLUNetwork) -> Fraction:
+    """(sup over the unit ball of |net - target|)^2 exactly; any readouts, no biases, d <= 3 or so.
+
+    With the sums G and F in front of the readouts, the difference is linear on each face of the
+    arrangement of all units cut by G = 0 and F = 0 where there is a ReLU: G - F, G, -F or 0.
+    """
+    assert not any(part.biased for part in (net, target))
+    relu = net.readout == "relu", target.readout == "relu"
+
+    def difference(inner: Vector) -> int:
+        g, f = (max(t, 0) if r else t for r, t in zip(relu, inner, strict=True))
+        return abs(g - f)
+
+    hidden = [*net.hidden.tolist(), *target.hidden.tolist()]
+    outputs = (
+        [*net.output.tolist(), *(0.0 for _ in target.output)],
+        [*(0.0 for _ in net.output), *target.output.tolist()],
+    )
+    cuts = [cut for cut, r in zip([(1, 0), (0, 1)], relu, strict=True) if r]
+    linear = np.zeros((2, net.d)).tolist()
+    return _largest_squared(hidden, linear, outputs, [(1, -1), (1, 0), (0, 1)], cuts, difference)
+
+
+def minimum_squared(problem: Objective) -> Fraction:
+    """(max(0, sup over the unit ball of A_1 or min(A_1, A_2)))^2 exactly, for d <= 3 or so.
+
+    The minimum is one of the two on each face of the arrangement of the units cut by A_1 = A_2.
+    """
+    pieces = len(problem.linear)
+    assert pieces <= 2
+    return _largest_squared(
+        problem.hidden.tolist(),
+        problem.linear.tolist(),
+        problem.coefficients.tolist(),
+        [(1,)] if pieces == 1 else [(1, 0), (0, 1)],
+        [] if pieces == 1 else [(1, -1)],
+        min,
+    )
+
+
+def _largest_squared(
+    hidden: Sequence[Sequence[float]],
+    linear: Sequence[Sequence[float]],
+    coefficients: Sequence[Sequence[float]],
+    gradients: Sequence[Sequence[int]],
+    cuts: Sequence[Sequence[int]],
+    value: Callable[[Vector], int],
+) -> Fraction:
+    """(max(0, sup over the unit ball of value(A_1, .., A_K)))^2 exactly.
+
+    `value` must be one of the combinations +-`gradients` of the A_k on each face of the arrangement
+    of the units once that is cut by the zeros of the combinations `cuts`. A positive maximum over
+    the sphere is a local one of that combination on the span of the smallest such face around it,
+    so it is at the projection of its gradient, where it is as large as that is long. The function
+    is evaluated there itself: too many candidates do no harm.
+    """
+    rows, weights, parts, scale = _integers(hidden, coefficients, linear)
+    best = Fraction(0)
+    for basis, active in _faces(rows, len(parts[0])):
+        sums = [
+            _combine([1, *(c[i] for i in active)], [part, *(rows[i] for i in active)])
+            for part, c in zip(parts, weights, strict=True)
+        ]
+        for chosen in itertools.chain.from_iterable(
+            itertools.combinations(cuts, count) for count in range(len(cuts) + 1)
+        ):
+            span = list(basis)
+            for cut in chosen:
+                normal = _residual(_combine(cut, sums), span)
+                if any(normal):
+                    span.append(normal)
+            for factors in gradients:
+                gradient = _combine(factors, sums)
+                point = _residual(gradient, span)
+                size = _dot(point, point)
+                # Not above the best: the square of the projection's length.
+                if _dot(gradient, point) ** 2 * best.denominator <= best.numerator * size:
+                    continue
+                for x in (point, [-t for t in point]):
+                    inner = [max(_dot(row, x), 0) for row in rows]
+                    reached = value(
+                        [_dot(p, x) + _dot(c, inner) for p, c in zip(parts, weights, strict=True)]
+                    )
+                    best = max(best, Fraction(max(reached, 0) ** 2, size))
+    return best / scale**2
+
+
+def _integers(
+    hidden: Sequence[Sequence[float]],
+    coefficients: Sequence[Sequence[float]],
+    linear: Sequence[Sequence[float]],
+) -> tuple[list[Vector], list[Vector], list[Vector], int]:
+    """The same functions times a scale, in integers: scaled rows, coefficients, linear parts."""
+    rows: list[Vector] = []
+    shrunk: list[list[Fraction]] = [[] for _ in coefficients]
+    for i, row in enumerate(hidden):
+        exact = [Fraction(w) for w in row]
+        # All denominators are powers of two, the largest is common to all.
+        grown = max(w.denominator for w in exact)
+        rows.append([int(w * grown) for w in exact])
+        for k, c in enumerate(coefficients):
+            shrunk[k].append(Fraction(c[i]) / grown)
+    parts = [[Fraction(w) for w in row] for row in linear]
+    scale = max(w.denominator for row in (*shrunk, *parts) for w in row)
+    weights, parts = ([[int(w * scale) for w in row] for row in part] for part in (shrunk, parts))
+    return rows, weights, parts, scale
+
+
+def _faces(rows: list[Vector], d: int) -> Iterator[tuple[list[Vector], tuple[int, ...]]]:
+    """Every face but 0 of the planes <row, x> = 0, some cut in parts, and some more than once.
+
+    Each as an orthogonal basis of the complement of its span, and the rows positive on it.
+    """
+    planes, span = list(rows), _spanning(rows)
+    # Of full rank, so that faces have extreme rays.
+    for unit in _units(d):
+        normal = _residual(unit, span)
+        if any(normal):
+            planes.append(unit)
+            span.append(normal)
+    for count in range(d):
+        for subset in itertools.combinations(planes, count):
+            basis = _extended([], subset)
+            if basis is not None:
+                for active in set(_cells(planes, list(range(len(planes))), basis, d)):
+                    yield basis, tuple(sorted(i for i in active if i < len(rows)))
+
+
+def _cells(
+    planes: list[Vector], local: list[int], basis: list[Vector], d: int
+) -> Iterator[frozenset[int]]:
+    """The `local` planes positive on each cell into which they cut the complement of the basis.
+
+    A cell has an extreme ray, along which d - 1 - |basis| planes vanish that are independent of
+    the basis and of each other. Planes off the ray have their sign there; those through it cut its
+    complement into cells again, one of which is the cell as seen from the ray.
+    """
+    if len(basis) == d:
+        yield frozenset()
+        return
+    local = [i for i in local if any(_residual(planes[i], basis))]
+    for subset in itertools.combinations(local, d - 1 - len(basis)):
+        normals = _extended(basis, [planes[i] for i in subset])
+        if normals is None:
+            continue
+        ray = next(r for r in (_residual(unit, normals) for unit in _units(d)) if any(r))
+        signed = [(i, _dot(planes[i], ray)) for i in local]
+        through = [i for i, t in signed if t == 0]
+        onward = list(_cells(planes, through, [*basis, ray], d))
+        for sign in (1, -1):
+            positive = frozenset(i for i, t in signed if sign * t > 0)
+            yield from (positive | rest for rest in onward)
+
+
+def _spanning(vectors: Sequence[Vector]) -> list[Vector]:
+    """An orthogonal basis of what the vectors span."""
+    basis: list[Vector] = []
+    for vector in vectors:
+        normal = _residual(vector, basis)
+        if any(normal):
+            basis.append(normal)
+    return basis
+
+
+def _extended(basis: list[Vector], vectors: Sequence[Vector]) -> list[Vector] | None:
+    """The orthogonal basis extended by the vectors; None if they depend on it or on each other."""
+    extended = list(basis)
+    for vector in vectors:
+        normal = _residual(vector, extended)
+        if not any(normal):
+            return None
+        extended.append(normal)
+    return extended
+
+
+def _residual(vector: Vector, basis: list[Vector]) -> Vector:
+    """A positive multiple of what projecting onto an orthogonal basis leaves of a vector."""
+    for normal in basis:
+        size, share = _dot(normal, normal), _dot(vector, normal)
+        vector = [size * a - share * b for a, b in zip(vector, normal, strict=True)]
+    divisor = math.gcd(*vector) or 1
+    return [t // divisor for t in vector]
+
+
+def _units(d: int) -> list[Vector]:
+    return [[int(i == k) for i in range(d)] for k in range(d)]
+
+
+def _combine(factors: Sequence[int], vectors: Sequence[Vector]) -> Vector:
+    return [_dot(factors, column) for column in zip(*vectors, strict=True)]
+
+
+def _dot(u: Sequence[int], v: Sequence[int]) -> int:
+    return sum(map(operator.mul, u, v))
 
 
 def sampled_maximum(problem: Objective, count: int, seed: int) -> float:

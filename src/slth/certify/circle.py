@@ -192,6 +192,10 @@ def _least_of_two(v, v_lo, ax, ay, bx, by):
         bound, x, y = _sector(wx, wx_lo, wy, wy_lo, ax, ay, bx, by)
         upper = min(upper, bound + tail)
         if x != 0.0 or y != 0.0:
+            # Its squares may underflow.
+            size = math.hypot(x, y)
+            x /= size
+            y /= size
             reached = min(
                 _along(v[0, 0], v_lo[0, 0], v[0, 1], v_lo[0, 1], x, y),
                 _along(v[1, 0], v_lo[1, 0], v[1, 1], v_lo[1, 1], x, y),

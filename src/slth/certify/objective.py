@@ -77,9 +77,23 @@ def objectives(net: ReLUNetwork, target: ReLUNetwork) -> list[Objective]:
     """The problems whose largest supremum (or 0) is sup |net - target| over the unit ball."""
     reduced = reduce_units(*stacked(net, target))
     return [
-        Objective(*one_problem(*reduced, np.array(rows, dtype=np.float64)))
+        _without_idle_pieces(Objective(*one_problem(*reduced, np.array(rows, dtype=np.float64))))
         for rows in COMBINATIONS[net.readout, target.readout]
     ]
+
+
+def _without_idle_pieces(problem: Objective) -> Objective:
+    """The problem without a piece that is nowhere below the other; without units if a piece is
+    nowhere above 0, since then so is the minimum."""
+    linear, coefficients = problem.linear, problem.coefficients
+    if len(linear) == 2 and (linear[0] == linear[1]).all():
+        if (coefficients[0] <= coefficients[1]).all():
+            linear, coefficients = linear[:1], coefficients[:1]
+        elif (coefficients[0] >= coefficients[1]).all():
+            linear, coefficients = linear[1:], coefficients[1:]
+    idle = ((linear == 0.0).all(axis=1) & (coefficients <= 0.0).all(axis=1)).any()
+    used = np.zeros(len(problem.hidden), np.bool_) if idle else (coefficients != 0.0).any(axis=0)
+    return Objective(linear, coefficients[:, used], problem.hidden[used], problem.slack)
 
 
 def stacked(net: ReLUNetwork, target: ReLUNetwork) -> tuple[FloatArray, FloatArray]:
