@@ -1,10 +1,11 @@
-"""Certified enclosures of 19,000 random and adversarial differences against exact suprema.
+"""Certified enclosures of 20,000 random and adversarial differences against exact suprema.
 
-`python -m benchmarks.soundness [LINEAR [RELU]]`, how many instances with linear readouts and how
-many for each pair of readouts with a ReLU. d = 1, 2, 3 and few units: the supremum is known in
-exact rationals. For linear readouts it is the largest distance of a vertex of one zonotope to the
-other, else the largest value at the projections of gradients onto all faces of the arrangement of
-the units (tests/certify/oracles). Goes on from LEDGER (ledger.py).
+`python -m benchmarks.soundness [LINEAR [RELU [FURTHER]]]`, how many instances with linear readouts,
+how many for each pair of readouts with a ReLU, both with d = 1, 2, 3, and how many with linear
+readouts and d = 5, 6, 7, 9. Few units: the supremum is known in exact rationals. For linear
+readouts it is the largest distance of a vertex of one zonotope to the other, else the largest value
+at the projections of gradients onto all faces of the arrangement of the units
+(tests/certify/oracles). Goes on from LEDGER (ledger.py).
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from benchmarks.table import show
 from slth.network import FloatArray, Readout
 from tests.certify.oracles import difference_squared, objective, supremum_squared
 
-_INSTANCES = 10_000, 3_000
+_INSTANCES = 10_000, 3_000, 900
+_SMALL, _FURTHER = (1, 2, 3), (5, 6, 7, 9)
+# Units of a further instance at most: the exact supremum takes some 4^units operations.
+_MOST_UNITS = 6
 _PAIRS: tuple[tuple[Readout, Readout], ...] = (
     ("relu", "linear"),
     ("linear", "relu"),
@@ -120,10 +124,13 @@ _FAMILIES = (
 )
 
 
-def _certify(number: int, k: int) -> list[bool]:
+def _certify(number: int, k: int, dimensions: tuple[int, ...]) -> list[bool]:
     """Instance k of a family with linear readouts, judged."""
     generator = np.random.default_rng([k, number])
-    hidden, output = _FAMILIES[number](generator, int(generator.integers(2, 6)), 1 + k % 3)
+    d = dimensions[k % len(dimensions)]
+    hidden, output = _FAMILIES[number](generator, int(generator.integers(2, 6)), d)
+    if dimensions is _FURTHER:
+        hidden, output = hidden[:_MOST_UNITS], output[:_MOST_UNITS]
     cut = int(generator.integers(1, len(output) + 1))
     net = slth.ReLUNetwork(hidden[:cut], output[:cut])
     target = slth.ReLUNetwork(hidden[cut:], -output[cut:])
@@ -157,17 +164,22 @@ def _judged(net: slth.ReLUNetwork, target: slth.ReLUNetwork, exact: Fraction) ->
     return [closed, not held, nearly_zero, nearly_zero and enclosure.upper < 1e-9]
 
 
-def main(linear: int = _INSTANCES[0], relu: int = _INSTANCES[1]) -> None:
+def main(
+    linear: int = _INSTANCES[0], relu: int = _INSTANCES[1], further: int = _INSTANCES[2]
+) -> None:
     """One row a family and pair of readouts: instances, closed, violations (must be 0)."""
     ledger = Ledger("soundness")
-    _table(
-        "linear readouts",
-        linear,
-        lambda number, k: ledger.once((number, k), lambda: _certify(number, k)),
-    )
+    for dimensions, instances in ((_SMALL, linear), (_FURTHER, further)):
+        _table(
+            f"d = {', '.join(map(str, dimensions))}, linear readouts",
+            instances,
+            lambda number, k, dimensions=dimensions: ledger.once(
+                (dimensions, number, k), lambda: _certify(number, k, dimensions)
+            ),
+        )
     for pair in _PAIRS:
         _table(
-            "readouts {} and {}".format(*pair),
+            "d = 1, 2, 3, readouts {} and {}".format(*pair),
             relu,
             lambda number, k, pair=pair: ledger.once(
                 (*pair, number, k), lambda: _certify_pair(number, k, pair)
@@ -185,7 +197,7 @@ def _table(title: str, instances: int, judge: Callable[[int, int], list[bool]]) 
         rows.append((family.__name__[1:], count, *sums, time.process_time() - started))
         print(title, *rows[-1], file=sys.stderr, flush=True)
     headings = ("family", "instances", "closed", "violations", "sup < 1e-13", "certified < 1e-9")
-    title = f"certified enclosures against exact suprema, d = 1, 2, 3, {title}"
+    title = f"certified enclosures against exact suprema, {title}"
     show(title, (*headings, "CPU s"), rows)
 
 
