@@ -131,6 +131,35 @@ def region_of(problem, signs):
     )
 
 
+@pytest.mark.parametrize("d", [3, 6])
+def test_dual_values_of_units_with_biases_are_above_sampled_values_on_the_ball(d):
+    generator = np.random.default_rng([17, d])
+    width = 16
+    hidden = generator.standard_normal((width, d + 1))
+    weights = generator.standard_normal(width)
+    weights /= 3 * (np.abs(weights) @ np.linalg.norm(hidden, axis=1))
+    up, down = np.flatnonzero(weights > 0), np.flatnonzero(weights < 0)
+    y = generator.standard_normal((200_000, d))
+    y *= (generator.random((len(y), 1)) ** (1 / d)) / np.linalg.norm(y, axis=1, keepdims=True)
+    z = np.hstack([np.ones((len(y), 1)), y])
+    values = np.maximum(z @ hidden.T, 0.0) @ weights
+    fixed, free = up[:3], up[3:]
+    for signs in itertools.product((1, -1), repeat=3):
+        oriented = hidden[fixed] * np.array(signs)[:, None]
+        inside = (z @ oriented.T >= 0).all(axis=1)
+        on = fixed[np.array(signs) > 0]
+        q0 = weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
+        region = lifted.Region(
+            weights[free], hidden[free], oriented, -weights[down], hidden[down], q0, False
+        )
+        for target in (-1.0, 0.5 * values.max(), 2.0 * values.max()):
+            dual = lifted.solve(region, target, Deadline())
+            assert dual.bound >= values[inside].max(initial=-1.0)
+            full = np.tril(dual.matrix) + np.tril(dual.matrix, -1).T
+            slack = np.einsum("na,ab,nb->n", z[inside], full, z[inside])
+            assert (dual.value + dual.charge - slack >= values[inside] - 1e-12).all()
+
+
 @pytest.mark.parametrize(
     ("seed", "primal", "plain"),
     [(0, 0.0365992707, 0.0437713991), (1, 0.0408239675, 0.0455598362)],
