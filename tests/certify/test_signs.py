@@ -220,3 +220,19 @@ def test_a_passed_deadline_still_gives_a_bound():
     cut = run(problem, deadline=Deadline(1e-9))
     assert cut.upper >= exact.lower
     assert not cut.closed
+
+
+def test_a_search_that_was_cut_off_goes_on_where_it_stood():
+    weights, hidden = prune(40, 8)
+    problem = small(weights, hidden)
+    whole = run(problem)
+    bound = run(problem, deadline=Deadline(1e-9))
+    assert not bound.closed
+    seen = [bound.upper]
+    while bound.resume is not None:
+        bound = bound.resume(0.0, Deadline(0.01))
+        seen.append(bound.upper)
+    assert bound.closed
+    assert seen == sorted(seen, reverse=True)
+    assert bound.upper <= whole.lower * (1 + 1.1e-6)
+    assert whole.nodes <= bound.nodes <= 3 * whole.nodes

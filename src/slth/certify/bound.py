@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numba import njit
 from scipy.linalg import lapack
 
 from slth.certify.objective import Objective
+from slth.limits import Deadline
 from slth.network import FloatArray
 
 UNIT = 2.0**-53
@@ -25,6 +27,10 @@ _LEAST_NOISE = 1e-13
 _UNDERFLOW = 1e-285
 
 
+# An incumbent, when to return -> what is known then.
+Resume = Callable[[float, Deadline], "Bound"]
+
+
 @dataclass(frozen=True)
 class Bound:
     """What is known of s = sup min_k A_k over the unit ball (without the objective's slack).
@@ -36,6 +42,8 @@ class Bound:
         nodes: nodes of the search.
         closed: upper <= max(floor, best known value * (1 + rtol)).
         method: what proved the upper bound: "norm bound", "arrangement", "cones" or "signs".
+        resume: goes on with the search, from an incumbent and until a deadline; None if there is
+            nothing to go on with.
     """
 
     lower: float
@@ -44,6 +52,7 @@ class Bound:
     nodes: int
     closed: bool
     method: str
+    resume: Resume | None = None
 
 
 @njit(cache=True, nogil=True)

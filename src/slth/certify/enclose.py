@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slth.certify.bound import lipschitz, noise_of
+from slth.certify.bound import Bound, lipschitz, noise_of
 from slth.certify.differences import SMALL_METHODS, Differences, is_small
 from slth.certify.objective import Objective, objectives
 from slth.certify.place import AROUND_ZERO, Place
@@ -209,7 +209,7 @@ def search_problems(
     Returns (lower, upper, witness, method).
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    (lower, witness), upper, method = known, 0.0, "norm bound"
+    lower, witness = known
     if len(problems) > 1 and problems[0].hidden.shape[1] > _ARRANGED_INPUTS:
         # What one attains closes much of the others' searches.
         for objective in problems:
@@ -217,6 +217,7 @@ def search_problems(
             reached, point = attained(start)
             if reached > lower:
                 lower, witness = reached, point
+    bounds: list[Bound] = []
     for index, objective in enumerate(problems):
         share = deadline.within(deadline.remaining / (len(problems) - index))
         bound = maximize(
@@ -229,16 +230,32 @@ def search_problems(
             generator=generator,
             place=place,
         )
+        bounds.append(bound)
         reached, point = attained(bound.x)
         if reached > lower:
             lower, witness = reached, point
-        if bound.upper + objective.slack >= upper:
-            upper, method = bound.upper + objective.slack, bound.method
         last = index + 1 == len(problems)
-        report(Progress("certify", lower, upper if last else math.inf))
+        report(Progress("certify", lower, _highest(problems, bounds)[0] if last else math.inf))
         if eps is not None and lower > eps and not last:
-            return lower, _trivial(problems, place), witness, method
+            return lower, _trivial(problems, place), witness, "norm bound"
+    for index, bound in enumerate(bounds):
+        # With the time that the others left.
+        if bound.resume is not None and not deadline.expired and (eps is None or lower <= eps):
+            bounds[index] = bound.resume(lower, deadline)
+            reached, point = attained(bounds[index].x)
+            if reached > lower:
+                lower, witness = reached, point
+            report(Progress("certify", lower, _highest(problems, bounds)[0]))
+    upper, method = _highest(problems, bounds)
     return lower, upper * (1 + 2.0**-50) + TINY, witness, method
+
+
+def _highest(problems: list[Objective], bounds: list[Bound]) -> tuple[float, str]:
+    """The largest upper bound with its slack, and what proved it."""
+    uppers = [bound.upper + problem.slack for problem, bound in zip(problems, bounds, strict=True)]
+    highest = max(uppers)
+    last = max(index for index, upper in enumerate(uppers) if upper == highest)
+    return highest, bounds[last].method
 
 
 def _trivial(problems: list[Objective], place: Place) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from slth.certify.arrangement import maximize_over_arrangement
 from slth.certify.ascent import local_maxima
-from slth.certify.bound import Bound, lipschitz, norm_bound
+from slth.certify.bound import Bound, Resume, lipschitz, norm_bound
 from slth.certify.cones import maximize_over_cones
 from slth.certify.lifted import step_cost
 from slth.certify.objective import Objective
@@ -71,11 +71,21 @@ def maximize(
         generator,
         place,
     )
+    return _scaled_by(bound, exponent)
+
+
+def _scaled_by(bound: Bound, exponent: int) -> Bound:
+    """A bound of the problem divided by 2^exponent as one of the problem itself."""
     return replace(
         bound,
         lower=math.ldexp(bound.lower, exponent),
         upper=math.ldexp(bound.upper + 1e-290, exponent),
+        resume=None if bound.resume is None else partial(_resumed, bound.resume, exponent),
     )
+
+
+def _resumed(resume: Resume, exponent: int, incumbent: float, deadline: Deadline) -> Bound:
+    return _scaled_by(resume(math.ldexp(incumbent, -exponent), deadline), exponent)
 
 
 def good_point(

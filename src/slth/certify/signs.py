@@ -74,41 +74,70 @@ def maximize_over_signs(
     """Enclose sup min_k A_k over the points of `place` by branch-and-bound over signs.
 
     The arguments are those of `maximize_over_cones`. The best nodes are explored in rounds, which
-    know nothing of each other, so the answer does not depend on the number of threads.
+    know nothing of each other, so the answer does not depend on the number of threads. If time cuts
+    it off, the bound's `resume` goes on where it stood.
     """
-    best, point, proven, nodes = max(0.0, incumbent), None, 0.0, 0
-    order = itertools.count()
-    start = np.zeros(objective.hidden.shape[0], np.int8)
-    share = 1.0 if objective.linear.shape[0] == 1 else 0.5
-    heap = [(-root, next(order), _Node(start, root, share, 0.0, 1.0))]
-    problem = _Problem.of(objective, place)
-    costly = step_cost(*objective.hidden.shape[::-1]) > _WORTH_A_THREAD
-    with ExitStack() as stack:
-        helped: Map | None = None
-        while heap and not deadline.expired and best <= stop_above:
-            threshold = max(floor, best * (1.0 + rtol))
-            tasks = []
-            while heap and len(tasks) < _ROUND and -heap[0][0] > threshold:
-                tasks.append(heapq.heappop(heap)[2])
-            if not tasks:
-                break
-            explorer = _Explorer(problem, best, threshold, deadline)
-            if costly and len(tasks) > 1:
-                helped = helped or stack.enter_context(crew(usable_threads()))
-                results = helped(explorer.explore, tasks)
-            else:
-                results = [explorer.explore(task) for task in tasks]
-            nodes += len(tasks)
-            for explored in results:
-                proven = max(proven, explored.proven)
-                if explored.value > best:
-                    best, point = explored.value, explored.point
-                for child in explored.children:
-                    heapq.heappush(heap, (-child.bound, next(order), child))
-    upper = min(root, max(proven, -heap[0][0] if heap else 0.0))
-    lower = -math.inf if point is None else best
-    closed = upper <= max(floor, best * (1.0 + rtol))
-    return Bound(lower, point, upper, nodes, closed, "signs")
+    search = _Search(_Problem.of(objective, place), root, rtol, floor, stop_above)
+    return search.run(incumbent, deadline)
+
+
+class _Search:
+    """The heap of open nodes, the incumbent, and what has been proven of closed nodes."""
+
+    def __init__(
+        self, problem: _Problem, root: float, rtol: float, floor: float, stop_above: float
+    ) -> None:
+        self.problem, self.root = problem, root
+        self.rtol, self.floor, self.stop_above = rtol, floor, stop_above
+        self.best, self.proven, self.nodes = 0.0, 0.0, 0
+        self.point: FloatArray | None = None
+        self.order = itertools.count()
+        self.heap: list[tuple[float, int, _Node]] = []
+        share = 1.0 if problem.linear.shape[0] == 1 else 0.5
+        self._open(_Node(np.zeros(len(problem.hidden), np.int8), root, share, 0.0, 1.0))
+
+    @property
+    def threshold(self) -> float:
+        """What need not be told apart."""
+        return max(self.floor, self.best * (1.0 + self.rtol))
+
+    def run(self, incumbent: float, deadline: Deadline) -> Bound:
+        """Explore open nodes until nothing is left above the threshold, or time is up."""
+        self.best = max(self.best, incumbent)
+        width, n = self.problem.hidden.shape
+        costly = step_cost(n - 1, width) > _WORTH_A_THREAD
+        with ExitStack() as stack:
+            helped: Map | None = None
+            while self.heap and not deadline.expired and self.best <= self.stop_above:
+                tasks = []
+                while self.heap and len(tasks) < _ROUND and -self.heap[0][0] > self.threshold:
+                    tasks.append(heapq.heappop(self.heap)[2])
+                if not tasks:
+                    break
+                explorer = _Explorer(self.problem, self.best, self.threshold, deadline)
+                if costly and len(tasks) > 1:
+                    helped = helped or stack.enter_context(crew(usable_threads()))
+                    results = helped(explorer.explore, tasks)
+                else:
+                    results = [explorer.explore(task) for task in tasks]
+                for explored in results:
+                    self._take_in(explored)
+        upper = min(self.root, max(self.proven, -self.heap[0][0] if self.heap else 0.0))
+        lower = -math.inf if self.point is None else self.best
+        closed = upper <= self.threshold
+        resume = self.run if self.heap and not closed else None
+        return Bound(lower, self.point, upper, self.nodes, closed, "signs", resume)
+
+    def _take_in(self, explored: _Explored) -> None:
+        self.nodes += 1
+        self.proven = max(self.proven, explored.proven)
+        if explored.value > self.best:
+            self.best, self.point = explored.value, explored.point
+        for child in explored.children:
+            self._open(child)
+
+    def _open(self, node: _Node) -> None:
+        heapq.heappush(self.heap, (-node.bound, next(self.order), node))
 
 
 @dataclass(frozen=True)
