@@ -133,7 +133,7 @@ def compile_engine(d: int, place: Place) -> None:
             generator.standard_normal((width, d)),
             0.0,
         )
-        maximize(tiny, rtol=1e-2, deadline=Deadline(1.0), generator=generator, place=place)
+        maximize(tiny, rtol=1e-2, deadline=Deadline(), generator=generator, place=place)
 
 
 def _maximize_unit(
