@@ -187,7 +187,7 @@ def test_thin_cones_around_the_maximum_are_closed_by_the_distance_from_the_zonot
 
 
 def test_thin_cones_in_which_descent_gains_little_a_sweep_are_not_cut_for_ever(monkeypatch):
-    monkeypatch.setattr(search, "CONES_UP_TO", 7)
+    monkeypatch.setattr(search, "_CONES_UP_TO", 7)
     with engine("cones"):
         bound = run(objective(*prune(20, 7)), seconds=20.0)
     assert bound.closed

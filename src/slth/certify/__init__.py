@@ -74,7 +74,7 @@ def certify(
     limit = require_time_limit(time_limit)
     started = Deadline()
     with stopped_by_interrupt(started):
-        compile_for(net.d, chart)
+        compile_for(net.d, [net.width + target.width], chart)
         deadline = started.within(limit)
         if chart is None:
             return enclose(net, target, radius, rtol, deadline, eps=eps, seed=seed, report=report)

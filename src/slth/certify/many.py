@@ -69,7 +69,8 @@ def certify_many(
     limit = require_time_limit(time_limit)
     started = Deadline()
     with stopped_by_interrupt(started):
-        compile_for(pairs.d, Chart.of(Ball(radius), pairs.d) if pairs.biased.any() else None)
+        chart = Chart.of(Ball(radius), pairs.d) if pairs.biased.any() else None
+        compile_for(pairs.d, pairs.units.tolist(), chart)
         deadline = started.within(limit)
         return _Run(pairs, radius, rtol, eps, seed, deadline).enclosures()
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from slth.certify.differences import compile_small, is_small
 from slth.certify.domain import Chart
 from slth.certify.place import AROUND_ZERO, Place
-from slth.certify.search import CONES_UP_TO, compile_engine
+from slth.certify.search import compile_engine
 
 
-def compile_for(d: int, chart: Chart | None) -> None:
-    """Compile, or load, the engine for d inputs around 0, or on the chart's domain."""
-    if chart is not None:
-        for enough in (3, CONES_UP_TO + 1):
-            compile_engine(enough, Place(chart.shape, True))
-    elif d > 2:
-        if d <= CONES_UP_TO:
-            compile_engine(3, AROUND_ZERO)
-        if d > 3:
-            compile_engine(CONES_UP_TO + 1, AROUND_ZERO)
-        if is_small(d, 0):
-            compile_small()
+def compile_for(d: int, units: Iterable[int], chart: Chart | None) -> None:
+    """Compile, or load, what differences in d inputs of so many units need, around 0 or on the
+    chart's domain."""
+    if chart is None and d <= 2:
+        return
+    if chart is None and is_small(d, 0):
+        compile_small()
+    for count in set(units):
+        if chart is None:
+            compile_engine(count, d, AROUND_ZERO)
+        else:
+            compile_engine(count, d + 1, Place(chart.shape, True))

@@ -23,7 +23,7 @@ from slth.network import FloatArray
 # Wider problems on the sphere in R^3 are left to the cones: an arrangement costs width^3.
 _ARRANGED_UP_TO = 250
 # Up to this dimension cones are quicker than signs, except for problems of so few units.
-CONES_UP_TO = 6
+_CONES_UP_TO = 6
 _SIGNS_UP_TO_WIDTH = {4: 20, 5: 20, 6: 60}
 # Where signs cost too much, cones are tried as long as those that cover the place are not too many.
 _MOST_CONES_UP_TO = {"ball": 11, "box": 8, "orthant": 14}
@@ -120,17 +120,22 @@ def _unit_scaled(objective: Objective) -> tuple[Objective, int] | None:
     return unit, exponent
 
 
-@cache
-def compile_engine(d: int, place: Place) -> None:
+def compile_engine(width: int, d: int, place: Place) -> None:
     """Compile what problems of this kind need, so that no time limit has to pay for it."""
+    engine = _engine(width, d, place)
+    if engine is not None:
+        _compile(3 if engine is maximize_over_cones else _CONES_UP_TO + 1, place)
+
+
+@cache
+def _compile(d: int, place: Place) -> None:
     generator = np.random.default_rng(0)
-    width = 6
     # d = 3: two pieces for the cones, one for the arrangement.
     for pieces in (2, 1):
         tiny = Objective(
             np.zeros((pieces, d)),
-            generator.standard_normal((pieces, width)),
-            generator.standard_normal((width, d)),
+            generator.standard_normal((pieces, 6)),
+            generator.standard_normal((6, d)),
             0.0,
         )
         maximize(tiny, rtol=1e-2, deadline=Deadline(), generator=generator, place=place)
@@ -178,7 +183,7 @@ def _maximize_unit(
 
 def _engine(width: int, d: int, place: Place) -> Callable[..., Bound] | None:
     """The branch-and-bound that is quicker; None if neither ends within reason."""
-    wide = d <= CONES_UP_TO and width > _SIGNS_UP_TO_WIDTH.get(d, 0)
+    wide = d <= _CONES_UP_TO and width > _SIGNS_UP_TO_WIDTH.get(d, 0)
     if not wide and step_cost(d, width) <= _DEAREST_STEP:
         return maximize_over_signs
     return maximize_over_cones if d <= _MOST_CONES_UP_TO[place.shape] else None
