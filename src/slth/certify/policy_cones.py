@@ -18,26 +18,27 @@ from numba import njit
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def lower_cones(Z, low, Wk):
     """The lower cone's p of each policy."""
-    P = Z.copy()
-    for k in range(low.shape[0]):
-        for l in range(Z.shape[0]):
-            w = Wk[k, l]
-            for j in range(Z.shape[1]):
-                P[l, j] -= w * low[k, j]
-    return P
+    return _leaning(Z, low, Wk, -1.0)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def upper_cones(Z, high, Wk):
     """The upper cone's p of each policy, mirrored."""
-    P = Z.copy()
-    for k in range(high.shape[0]):
-        for l in range(Z.shape[0]):
-            w = Wk[k, l]
-            for j in range(Z.shape[1]):
-                P[l, j] += w * high[k, j]
+    P = _leaning(Z, high, Wk, 1.0)
     for j in range(Z.shape[1]):
         P[0, j] = 1.0 - P[0, j]
+    return P
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _leaning(Z, along, Wk, sign):
+    """z + sign * sum along_k w_k for each policy z."""
+    P = Z.copy()
+    for k in range(along.shape[0]):
+        for l in range(Z.shape[0]):
+            w = sign * Wk[k, l]
+            for j in range(Z.shape[1]):
+                P[l, j] += w * along[k, j]
     return P
 
 
