@@ -210,13 +210,17 @@ def search_problems(
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     lower, witness = known
+
+    def offer(x: FloatArray | None) -> None:
+        nonlocal lower, witness
+        reached, point = attained(x)
+        if reached > lower:
+            lower, witness = reached, point
+
     if len(problems) > 1 and problems[0].hidden.shape[1] > _ARRANGED_INPUTS:
         # What one attains closes much of the others' searches.
         for objective in problems:
-            start = good_point(objective, deadline=deadline, generator=generator, place=place)
-            reached, point = attained(start)
-            if reached > lower:
-                lower, witness = reached, point
+            offer(good_point(objective, deadline=deadline, generator=generator, place=place))
     bounds: list[Bound] = []
     for index, objective in enumerate(problems):
         share = deadline.within(deadline.remaining / (len(problems) - index))
@@ -231,9 +235,7 @@ def search_problems(
             place=place,
         )
         bounds.append(bound)
-        reached, point = attained(bound.x)
-        if reached > lower:
-            lower, witness = reached, point
+        offer(bound.x)
         last = index + 1 == len(problems)
         report(Progress("certify", lower, _highest(problems, bounds)[0] if last else math.inf))
         if eps is not None and lower > eps and not last:
@@ -242,9 +244,7 @@ def search_problems(
         # With the time that the others left.
         if bound.resume is not None and not deadline.expired and (eps is None or lower <= eps):
             bounds[index] = bound.resume(lower, deadline)
-            reached, point = attained(bounds[index].x)
-            if reached > lower:
-                lower, witness = reached, point
+            offer(bounds[index].x)
             report(Progress("certify", lower, _highest(problems, bounds)[0]))
     upper, method = _highest(problems, bounds)
     return lower, upper * (1 + 2.0**-50) + TINY, witness, method

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -150,7 +151,7 @@ class _Pairs:
             np.bool_,
         )
 
-    @property
+    @cached_property
     def units(self) -> np.ndarray:
         return np.array(
             [net.width + target.width for net, target in zip(self.nets, self.targets, strict=True)],
@@ -183,7 +184,7 @@ class _Tickets:
     def biased(self) -> BoolArray:
         return np.full(len(self), self.net.biased or self.target.biased)
 
-    @property
+    @cached_property
     def units(self) -> np.ndarray:
         return self.keep.sum(axis=1) + self.target.width
 
