@@ -14,10 +14,10 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room may import those on earlier lines only (and its own files).
 LAYERS = [
-    {"errors", "notebook"},
-    {"network", "domain", "theory"},
-    {"proof", "limits", "threads", "exact", "archive", "layers"},
-    {"solution", "interop"},
+    {"errors", "notebook", "frozen"},
+    {"network", "domain", "theory", "layers"},
+    {"proof", "limits", "threads", "exact", "archive", "deep"},
+    {"solution", "doors"},
     {"certify"},
     {"neurons", "weights"},
     {"ticket", "embed"},

@@ -62,8 +62,6 @@ def prune_neurons(
     from slth.certify.enclose import require_networks
 
     require_networks(net, target)
-    net.require_unbiased("net")
-    target.require_unbiased("target")
     radius = require_positive("radius", radius)
     if eps is not None:
         eps = require_positive("eps", eps)

@@ -91,8 +91,6 @@ def prune_weights(
             arguments that are not networks or numbers.
     """
     require_networks(net, target)
-    net.require_unbiased("net")
-    target.require_unbiased("target")
     radius = require_positive("radius", radius)
     if eps is not None:
         eps = require_positive("eps", eps)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from slth.deep import DeepNetwork
 from slth.errors import InvalidInput
-from slth.layers import DeepNetwork, Dense
+from slth.layers import Dense
 
 
 def from_sklearn(model: Any) -> DeepNetwork:
     """The network of a fitted MLPClassifier or MLPRegressor with activation "relu".
 
-    Its outputs are those before softmax or logistic: the predicted class is their argmax, or for
-    two classes the sign of the one output.
+    A classifier's last activation is "softmax", or "sigmoid" for two classes and several labels.
 
     Raises:
         InvalidInput: another estimator, one that is not fitted, another activation.
@@ -32,4 +32,5 @@ def from_sklearn(model: Any) -> DeepNetwork:
             fix="Train with activation='relu'.",
         )
     pairs = zip(model.coefs_, model.intercepts_, strict=True)
-    return DeepNetwork(tuple(Dense(weight.T, bias) for weight, bias in pairs))
+    last = {"identity": None, "softmax": "softmax", "logistic": "sigmoid"}[model.out_activation_]
+    return DeepNetwork(tuple(Dense(weight.T, bias) for weight, bias in pairs), last)  # type: ignore[arg-type]

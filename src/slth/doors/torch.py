@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from slth.deep import DeepNetwork
 from slth.errors import InvalidInput, MissingExtra
-from slth.layers import Affine, Conv, DeepNetwork, Dense, FloatArray, Item, Residual, bias_of
+from slth.layers import Affine, Conv, Dense, FloatArray, Item, Residual, bias_of
 
 
 def from_torch(module: Any, input_shape: tuple[int, ...] | None = None) -> DeepNetwork:
@@ -28,7 +26,7 @@ def from_torch(module: Any, input_shape: tuple[int, ...] | None = None) -> DeepN
     """
     layers: list[Item] = []
     active = True
-    for child in list(module.children()) or [module]:
+    for child in _parts(module):
         kind = type(child).__name__
         if kind in ("Linear", "Conv2d"):
             if not active:
@@ -41,47 +39,7 @@ def from_torch(module: Any, input_shape: tuple[int, ...] | None = None) -> DeepN
             raise _unlike(kind, "Linear, Conv2d, ReLU, Flatten and Dropout only")
     if active and layers:
         raise _unlike("ReLU", "an affine layer last")
-    return DeepNetwork(tuple(layers), input_shape)
-
-
-def read_state(path: Path) -> DeepNetwork:
-    """The network of a saved state_dict of a Sequential of Linear and ReLU layers.
-
-    Raises:
-        MissingExtra: torch is not installed.
-        InvalidInput: not such a file. Whole pickled modules are refused: reading them runs code.
-    """
-    torch = _torch("Reading a .pt file")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch raises whatever its unpickler met; all of it means: not a file of tensors.
-        raise _unreadable(path, str(error).splitlines()[0]) from error
-    if not isinstance(state, Mapping) or not all(
-        isinstance(value, torch.Tensor) for value in state.values()
-    ):
-        raise _unreadable(path, "not a state_dict")
-    return named_layers({name: _array(value) for name, value in state.items()}, path)
-
-
-def named_layers(arrays: Mapping[str, FloatArray], path: Path) -> DeepNetwork:
-    """The network of arrays "<n>.weight" [out, in] and "<n>.bias" [out], ordered by number n.
-
-    Raises:
-        InvalidInput: other names, or a weight that is not a matrix.
-    """
-    numbers: dict[int, dict[str, FloatArray]] = {}
-    for name, value in arrays.items():
-        found = re.fullmatch(r"(?:.*\.)?(\d{1,6})\.(weight|bias)", name)
-        if found is None:
-            raise _unreadable(path, f"array {name!r}")
-        numbers.setdefault(int(found[1]), {})[found[2]] = value
-    if not numbers or any(
-        "weight" not in pair or np.ndim(pair["weight"]) != 2 for pair in numbers.values()
-    ):
-        raise _unreadable(path, "a layer without a matrix of weights")
-    pairs = [numbers[key] for key in sorted(numbers)]
-    return DeepNetwork(tuple(Dense(pair["weight"], pair.get("bias")) for pair in pairs))
+    return DeepNetwork(tuple(layers), input_shape=input_shape)
 
 
 def to_torch(network: DeepNetwork) -> Any:
@@ -106,6 +64,13 @@ def to_torch(network: DeepNetwork) -> Any:
         if place + 1 < len(network.items):
             modules.append(torch.nn.ReLU())
     return torch.nn.Sequential(*modules, torch.nn.Flatten())
+
+
+def _parts(module: Any) -> list[Any]:
+    """The layers of a Sequential in order, those that stand in it twice included."""
+    if type(module).__name__ != "Sequential":
+        return [module]
+    return list(module)
 
 
 def _modules(torch: Any, layer: Affine, before: tuple[int, ...]) -> list[Any]:
@@ -166,13 +131,4 @@ def _unlike(kind: str, expected: str) -> InvalidInput:
         got=f"a layer {kind}",
         expected=expected,
         fix="Rewrite the module as Sequential(Linear, ReLU, ..., Linear).",
-    )
-
-
-def _unreadable(path: Path, problem: str) -> InvalidInput:
-    return InvalidInput(
-        "model file not usable",
-        got=f"{path}: {problem}",
-        expected='arrays "0.weight" [out, in], "0.bias" [out], "2.weight", ...',
-        fix="Save the state_dict of a Sequential of Linear layers, or numpy arrays so named.",
     )
