@@ -369,7 +369,7 @@ def _items(items: object) -> tuple[Item, ...]:
             expected="Dense, Conv, AveragePool, Residual and activation items",
             fix="Pass DeepNetwork([Dense(W1, b1), Dense(W2, b2)]).",
         )
-    return tuple(items)
+    return tuple(items)  # type: ignore[arg-type]
 
 
 def _after(layer: Inner, shape: tuple[int, ...]) -> tuple[int, ...]:
