@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from slth.certify.domain import Chart
 from slth.certify.enclose import enclose, require_eps, require_networks, require_rtol
 from slth.certify.enclose_domain import enclose_on
 from slth.certify.many import certify_many
 from slth.certify.prepare import compile_for
+from slth.certify.problem.chart import Chart
 from slth.domain import Ball, Domain
 from slth.errors import InvalidInput, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt

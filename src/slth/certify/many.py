@@ -9,8 +9,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from slth.certify.differences import SMALL_METHODS, Differences, is_small
-from slth.certify.domain import Chart
 from slth.certify.enclose import (
     Found,
     enclose,
@@ -22,11 +20,13 @@ from slth.certify.enclose import (
 )
 from slth.certify.enclose_domain import enclose_on
 from slth.certify.prepare import compile_for
-from slth.certify.rounding import TINY
+from slth.certify.problem.chart import Chart
+from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
 from slth.domain import Ball
 from slth.errors import InvalidInput, require_positive, require_time_limit
 from slth.limits import Deadline, silent, stopped_by_interrupt
 from slth.network import BoolArray, ReLUNetwork
+from slth.rounding.outward import TINY
 from slth.solution import Enclosure, Enclosures, Status, scaled_bounds
 
 # Differences whose units are gathered in memory at once.

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from slth.embed.outward import Operator, spectral_above, up_float
+from slth.embed.operator import Operator, spectral_above
 from slth.errors import InvalidInput
 from slth.layers import (
     Affine,
@@ -21,6 +21,7 @@ from slth.layers import (
     bias_of,
     conv_matrix,
 )
+from slth.rounding.outward import up_float
 
 
 @dataclass(frozen=True)
