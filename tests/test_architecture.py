@@ -15,6 +15,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # A room may import those on earlier lines only (and its own files).
 LAYERS = [
     {"errors", "notebook", "frozen"},
+    {"rounding"},
     {"network", "domain", "theory", "layers"},
     {"proof", "limits", "threads", "exact", "archive", "deep"},
     {"solution", "doors"},
@@ -29,7 +30,7 @@ LAYERS = [
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 # The checker and the theory are to be read on their own.
 ONLY = {
-    "theory": {"errors"},
+    "theory": {"errors", "rounding"},
     "check": {"network", "ticket", "exact", "proof", "errors", "notebook"},
     "ticket": {"network", "solution", "exact", "archive", "proof", "errors"},
 }

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from slth.certify.objective import Objective
+from slth.certify.problem.objective import Objective
 from slth.network import ReLUNetwork
 
 Vector = list[int]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import slth
-from slth.certify import search
-from slth.certify.cones import maximize_over_cones
-from slth.certify.domain import Chart
+from slth.certify import engines
+from slth.certify.cones.engine import maximize_over_cones
 from slth.certify.homogenised import homogenised
-from slth.certify.signs import maximize_over_signs
+from slth.certify.problem.chart import Chart
+from slth.certify.signs.engine import maximize_over_signs
 from tests.certify.biased import biased_network, drawn, parts, values
 
 ENGINES = {"cones": maximize_over_cones, "signs": maximize_over_signs}
@@ -22,7 +22,7 @@ ENGINES = {"cones": maximize_over_cones, "signs": maximize_over_signs}
 @pytest.fixture(params=ENGINES)
 def engine(request, monkeypatch):
     """Each of the two engines, wherever the other one is quicker, too."""
-    monkeypatch.setattr(search, "_engine", lambda width, d, place: ENGINES[request.param])
+    monkeypatch.setattr(engines, "_engine", lambda width, d, place: ENGINES[request.param])
 
 
 def exact_value(net, x):

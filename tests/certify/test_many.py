@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import slth
-from slth.certify.objective import COMBINATIONS, PIECES, SIGNS
+from slth.certify.problem.objective import COMBINATIONS, PIECES, SIGNS
 from tests.certify.biased import biased_network, parts
 
 from .oracles import objective, supremum_squared

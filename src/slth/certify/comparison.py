@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slth.certify.domain import Chart
 from slth.certify.homogenised import Homogenised, homogenised
 from slth.certify.prepare import compile_for
+from slth.certify.problem.chart import Chart
 from slth.deep import DeepNetwork
 from slth.domain import Domain
 from slth.doors import as_network

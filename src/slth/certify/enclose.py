@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slth.certify.bound import Bound, lipschitz, noise_of
-from slth.certify.differences import SMALL_METHODS, Differences, is_small
-from slth.certify.objective import Objective, objectives
-from slth.certify.place import AROUND_ZERO, Place
-from slth.certify.rounding import TINY, difference, into_ball
-from slth.certify.search import good_point, maximize
+from slth.certify.engines import good_point, maximize
+from slth.certify.problem.cheap import lipschitz, noise_of
+from slth.certify.problem.objective import Objective, objectives
+from slth.certify.problem.place import AROUND_ZERO, Place
+from slth.certify.protocol import Bound
+from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
+from slth.certify.values import difference
 from slth.errors import InvalidInput, require_number, require_positive
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, ReLUNetwork, require_networks
+from slth.rounding.ball import into_ball
+from slth.rounding.outward import TINY
 from slth.solution import Enclosure, Status
 
 # Up to this d engines need no incumbent to be quick.

@@ -11,16 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from slth.certify.bound import noise_of
-from slth.certify.domain import Chart
 from slth.certify.enclose import enclose, search_problems
 from slth.certify.homogenised import Homogenised
-from slth.certify.objective import objectives
-from slth.certify.place import Place
-from slth.certify.rounding import TINY, UNIT, difference
+from slth.certify.problem.chart import Chart
+from slth.certify.problem.cheap import noise_of
+from slth.certify.problem.objective import objectives
+from slth.certify.problem.place import Place
+from slth.certify.values import difference
 from slth.domain import Domain, Orthant
 from slth.limits import Deadline, Report
 from slth.network import FloatArray, ReLUNetwork
+from slth.rounding.outward import TINY, UNIT
 from slth.solution import Enclosure, Status
 
 

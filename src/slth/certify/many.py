@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from slth.certify.comparison import Comparison, Network
-from slth.certify.differences import SMALL_METHODS, Differences, is_small
 from slth.certify.enclose import (
     Found,
     enclose,
@@ -22,13 +21,14 @@ from slth.certify.enclose import (
 )
 from slth.certify.enclose_domain import enclose_outputs
 from slth.certify.prepare import compile_for
-from slth.certify.rounding import TINY
+from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
 from slth.deep import DeepNetwork
 from slth.domain import Ball
 from slth.errors import InvalidInput, require_positive, require_seed, require_time_limit
 from slth.layers import Dense, bias_of
 from slth.limits import Deadline, silent, stopped_by_interrupt
 from slth.network import BoolArray, ReLUNetwork
+from slth.rounding.outward import TINY
 from slth.solution import Enclosure, Enclosures, Status, scaled_bounds
 
 # Differences whose units are gathered in memory at once.

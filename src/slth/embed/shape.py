@@ -10,7 +10,7 @@ import numpy as np
 
 from slth.deep import DeepNetwork
 from slth.doors import as_network
-from slth.embed.outward import Operator, spectral_above, up_float
+from slth.embed.operator import Operator, spectral_above
 from slth.errors import InvalidInput
 from slth.layers import (
     Affine,
@@ -23,6 +23,7 @@ from slth.layers import (
     bias_of,
     conv_matrix,
 )
+from slth.rounding.outward import up_float
 
 # Beyond these sizes products and sums of layers leave the range of normal floats.
 _SMALLEST, _LARGEST = 1e-100, 1e100

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth.certify.ascent import local_maxima
-from slth.certify.objective import objectives
+from slth.certify.problem.objective import objectives
 from slth.limits import Deadline
 from slth.network import FloatArray, ReLUNetwork
 from slth.neurons.problem import Problem, into_ball

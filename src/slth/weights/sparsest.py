@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from slth.certify.rounding import UNIT, two_sum
+from slth.rounding.outward import UNIT
+from slth.rounding.pairs import two_sum
 from slth.weights.colex import BINOMIAL, LANES, add_row, subset_at
 from slth.weights.counted import LARGEST as COUNTED
 from slth.weights.counted import closest_counted

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -182,7 +183,7 @@ def _matched(first: list[_Flat], second: list[_Flat]) -> list[Operation] | None:
         place: (first[place], second[place])  # type: ignore[misc]
         for place in moves
     }
-    for here, after in zip(moves, moves[1:], strict=False):
+    for here, after in pairwise(moves):
         one, other = pairs[here]
         if skips or sparse.issparse(one.matrix) or sparse.issparse(pairs[after][0].matrix):
             if one.matrix.shape != other.matrix.shape:

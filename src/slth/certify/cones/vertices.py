@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from slth.certify.dual_proof import cholesky, forward
+from slth.certify.signs.proven import cholesky, forward
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.cone_bound import assemble, excess_over
-from slth.certify.slice_vertices import lower_vertices
+from slth.certify.cones.bound import assemble, excess_over
+from slth.certify.cones.vertices import lower_vertices
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit
 
 from slth.certify.ascent import shortest_share
-from slth.certify.bound import lipschitz_bound
-from slth.certify.cone_explore import explore, of_sign, rounding_terms, working_memory
-from slth.certify.objective import one_problem, reduce_units
+from slth.certify.cones.explore import explore, of_sign, rounding_terms, working_memory
+from slth.certify.problem.cheap import lipschitz_bound
+from slth.certify.problem.objective import one_problem, reduce_units
 
 _LEVELS = 64
 _CLIMBING_STEPS = 40

@@ -24,10 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth.certify.ascent import evaluate
-from slth.certify.bound import Bound
-from slth.certify.cone_explore import explore, of_sign, rounding_terms, working_memory
-from slth.certify.objective import Objective
-from slth.certify.place import AROUND_ZERO, Place
+from slth.certify.cones.explore import explore, of_sign, rounding_terms, working_memory
+from slth.certify.problem.objective import Objective
+from slth.certify.problem.place import AROUND_ZERO, Place
+from slth.certify.protocol import Bound
 from slth.limits import Deadline
 from slth.network import FloatArray
 from slth.threads import Map, crew, usable_threads

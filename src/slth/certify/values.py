@@ -1,59 +1,19 @@
-"""Error-free transformations and rigorous evaluation of a network at a float point.
+"""Rigorous evaluation of a network, and of a difference of two, at a float point.
 
-Double-double numbers (hi, lo) stand for the exact sum hi + lo. `UNIT` is the unit roundoff
-u = 2^-53. Sums of n double-double terms below are off by at most `n^2 u^2` times the sum of
-magnitudes (Ogita, Rump, Oishi: Accurate Sum and Dot Product, SIAM J. Sci. Comput. 26(6), 2005);
-the bounds used here are twice that and more. `TINY` covers products that underflow.
+In pairs of floats; `TINY` covers products that underflow.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from slth.network import FloatArray, ReLUNetwork
+from slth.rounding.outward import TINY, UNIT
+from slth.rounding.pairs import two_prod, two_sum
 
-UNIT = 2.0**-53
-TINY = 1e-300
 # Above what a product and its remainder lose by underflow together.
 _LEAST = 2.0**-1070
-
-
-@intrinsic
-def _fma(typingctx, a, b, c):
-    signature = types.float64(types.float64, types.float64, types.float64)
-
-    def codegen(context, builder, signature, args):
-        return builder.fma(*args)
-
-    return signature, codegen
-
-
-@njit(cache=True, inline="always")
-def two_sum(a: float, b: float) -> tuple[float, float]:
-    """Return (s, e): s = fl(a + b) and s + e = a + b exactly."""
-    s = a + b
-    t = s - a
-    return s, (a - (s - t)) + (b - t)
-
-
-@njit(cache=True, inline="always")
-def two_prod(a: float, b: float) -> tuple[float, float]:
-    """Return (p, e): p = fl(a * b) and p + e = a * b exactly (no underflow)."""
-    p = a * b
-    return p, _fma(a, b, -p)  # pyright: ignore[reportCallIssue]
-
-
-@njit(cache=True, inline="always")
-def add_pair(hi: float, lo: float, more_hi: float, more_lo: float) -> tuple[float, float]:
-    """Add two double-doubles; the result is off by at most 8 u^2 (|hi| + |more_hi|)."""
-    s, e = two_sum(hi, more_hi)
-    e += lo + more_lo
-    total = s + e
-    return total, e - (total - s)
 
 
 @njit(cache=True, nogil=True)
@@ -120,20 +80,3 @@ def difference(net: ReLUNetwork, target: ReLUNetwork, x: FloatArray) -> tuple[fl
         target.readout == "relu",
         np.ascontiguousarray(x, dtype=np.float64),
     )
-
-
-@njit(cache=True, nogil=True)
-def into_ball(x):
-    """Scale a non-zero point onto the unit sphere, from inside: ||result||_2 <= 1 exactly."""
-    largest = 0.0
-    for k in range(x.shape[0]):
-        largest = max(largest, abs(x[k]))
-    unit = np.empty(x.shape[0])
-    norm = 0.0
-    for k in range(x.shape[0]):
-        unit[k] = x[k] / largest
-        norm += unit[k] * unit[k]
-    norm = math.sqrt(norm)
-    for k in range(x.shape[0]):
-        unit[k] = unit[k] / norm * (1.0 - (x.shape[0] / 2 + 5) * UNIT)
-    return unit

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-_U = 2.0**-53
+from slth.rounding.outward import UNIT
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -67,7 +67,7 @@ def excluded_signs(S, Wf, excess, signs):
         hidden = 0.0
         for a in range(n):
             hidden += abs(S[a, a])
-        hidden = 8.0 * (n + 4) * _U * (hidden + 2.0 * abs(multiplier) * norm(Wf[i]) + abs(excess))
+        hidden = 8.0 * (n + 4) * UNIT * (hidden + 2.0 * abs(multiplier) * norm(Wf[i]) + abs(excess))
         trial[0, 0] -= excess + 2.0 * hidden
         if cholesky(trial, factor):
             signs[i] = 1 if middle > 0.0 else -1
@@ -192,9 +192,9 @@ def proven(region, variables, eta, sigma, S):
     for a in range(n):
         trace += abs(S[a, a])
     value = eta + sigma + terms
-    charge = 2.0 * ((2 * units + 16) * mass + 2 * (n + 4) * trace) * 2.0 * _U
-    charge += (2 * units + 16) * 2.0 * _U * (terms + abs(eta) + abs(sigma))
-    charge += 8.0 * (n + fixed + 8) * _U * mass
+    charge = 2.0 * ((2 * units + 16) * mass + 2 * (n + 4) * trace) * 2.0 * UNIT
+    charge += (2 * units + 16) * 2.0 * UNIT * (terms + abs(eta) + abs(sigma))
+    charge += 8.0 * (n + fixed + 8) * UNIT * mass
     if not sphere:
         charge += max(0.0, -eta)
     return value, charge

@@ -17,8 +17,9 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.objective import scale_units
-from slth.certify.rounding import TINY, UNIT, add_pair, two_prod
+from slth.certify.problem.objective import scale_units
+from slth.rounding.outward import TINY, UNIT
+from slth.rounding.pairs import add_pair, two_prod
 
 _SQUARED_UNIT = UNIT * UNIT
 

@@ -9,13 +9,15 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from slth.certify.bound import noise_of
-from slth.certify.circle import circle_sup
-from slth.certify.objective import PIECES, SIGNS, kind_of, stacked
-from slth.certify.rounding import TINY, distance_at, into_ball
-from slth.certify.small import search_many
+from slth.certify.exact.circle import circle_sup
+from slth.certify.problem.cheap import noise_of
+from slth.certify.problem.objective import PIECES, SIGNS, kind_of, stacked
+from slth.certify.small.search import search_many
+from slth.certify.values import distance_at
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray, ReLUNetwork
+from slth.rounding.ball import into_ball
+from slth.rounding.outward import TINY
 
 # From d = 3 on, differences of at most as many inputs and units are searched in compiled code
 # first, for at most as many nodes.

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from slth.certify.rounding import TINY, UNIT
 from slth.network import FloatArray, ReLUNetwork
+from slth.rounding.outward import TINY, UNIT
 
 # Two unit directions closer than this are merged; what that changes is charged to the slack.
 _PARALLEL = 2.0**-48

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.bound import UNIT
-from slth.certify.cone_bound import bound_cone
-from slth.certify.cone_split import child_generators, descend, split_edge, start
-from slth.certify.slice_bound import bound_slice
+from slth.certify.cones.bisect import child_generators, descend, split_edge, start
+from slth.certify.cones.bound import bound_cone
+from slth.certify.cones.slices import bound_slice
+from slth.rounding.outward import UNIT
 
 # Beyond this many splits on one path a cone is kept with the bound it has.
 _DEPTH = 400

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.policy_cones import (
+from slth.certify.signs.policies import (
     lean,
     lean_step,
     lower_cones,

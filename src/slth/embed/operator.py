@@ -14,34 +14,12 @@ import numpy as np
 from scipy import sparse
 
 from slth.layers import FloatArray, Matrix
+from slth.rounding.outward import TINY, UNIT, norm_above, up, up_float
 
-UNIT = 2.0**-53
-TINY = 1e-290
 # Squarings of the Gram matrix: a matrix of rank r gets a bound at most r^(1/128) times its norm.
 _SQUARINGS = 6
 # Smaller side up to which a matrix is bounded by its Gram matrix.
 GRAM = 1536
-
-
-def up(value: FloatArray) -> FloatArray:
-    """At least the real number that a few non-negative float operations meant to give."""
-    return value * (1.0 + 16.0 * UNIT) + TINY
-
-
-def up_float(value: float) -> float:
-    """`up` for one number."""
-    return float(value) * (1.0 + 16.0 * UNIT) + TINY
-
-
-def norm_above(vector: FloatArray) -> float:
-    """At least the Euclidean norm of all entries."""
-    flat = vector.ravel()
-    largest = float(np.max(np.abs(flat), initial=0.0))
-    if largest == 0.0:
-        return 0.0
-    scaled = flat / largest
-    square = float(scaled @ scaled)
-    return up_float(largest * np.sqrt(square * (1.0 + 2.0 * (flat.size + 8) * UNIT)))
 
 
 class Operator:

@@ -27,9 +27,15 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from slth.certify.dual_proof import admissible, cholesky, dual_matrix, norm, proven
-from slth.certify.newton import CONE_WEIGHT, MULTIPLE_WEIGHT, complementarity, degree, newton_step
-from slth.certify.policy_cones import lower_cones, squares, upper_cones
+from slth.certify.signs.newton import (
+    CONE_WEIGHT,
+    MULTIPLE_WEIGHT,
+    complementarity,
+    degree,
+    newton_step,
+)
+from slth.certify.signs.policies import lower_cones, squares, upper_cones
+from slth.certify.signs.proven import admissible, cholesky, dual_matrix, norm, proven
 from slth.limits import Deadline
 from slth.network import FloatArray
 

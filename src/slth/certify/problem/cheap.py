@@ -1,20 +1,17 @@
-"""What the engines for general d return, and the cheap bounds every d and width can afford."""
+"""Cheap bounds that every d and width can afford, and what counts as rounding beside them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from scipy.linalg import lapack
 
-from slth.certify.objective import Objective
-from slth.limits import Deadline
+from slth.certify.problem.objective import Objective
 from slth.network import FloatArray
+from slth.rounding.outward import UNIT
 
-UNIT = 2.0**-53
 # Weights of the first of two pieces that the cheap bound tries.
 # Multiples of 1/2: the products are exact, so only the sums round.
 _SHARES = (0.0, 0.5, 1.0)
@@ -25,34 +22,6 @@ _NOISE_PER_UNIT = 2.0**-49
 _LEAST_NOISE = 1e-13
 # What the engines charge for underflow stays below this; a supremum of 0 has no other noise.
 _UNDERFLOW = 1e-285
-
-
-# An incumbent, when to return -> what is known then.
-Resume = Callable[[float, Deadline], "Bound"]
-
-
-@dataclass(frozen=True)
-class Bound:
-    """What is known of s = sup min_k A_k over the unit ball (without the objective's slack).
-
-    Attributes:
-        lower: the objective at x in floats (NOT rigorous: re-evaluate there), -inf without x.
-        x: float64 [d] on the unit sphere, None if no point was looked at.
-        upper: rigorous: s <= upper.
-        nodes: nodes of the search.
-        closed: upper <= max(floor, best known value * (1 + rtol)).
-        method: what proved the upper bound: "norm bound", "arrangement", "cones" or "signs".
-        resume: goes on with the search, from an incumbent and until a deadline; None if there is
-            nothing to go on with.
-    """
-
-    lower: float
-    x: FloatArray | None
-    upper: float
-    nodes: int
-    closed: bool
-    method: str
-    resume: Resume | None = None
 
 
 @njit(cache=True, nogil=True)

@@ -21,10 +21,11 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.bound import Bound
-from slth.certify.objective import Objective
-from slth.certify.rounding import UNIT, add_pair, two_prod, two_sum
+from slth.certify.problem.objective import Objective
+from slth.certify.protocol import Bound
 from slth.limits import Deadline
+from slth.rounding.outward import UNIT
+from slth.rounding.pairs import add_pair, two_prod, two_sum
 
 _SQUARED_UNIT = UNIT * UNIT
 # Inner products one compiled call computes: some 0.1 s.

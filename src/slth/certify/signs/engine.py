@@ -20,13 +20,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slth.certify.ascent import evaluate, nearest_in_zonotope, polish
-from slth.certify.bound import UNIT, Bound
-from slth.certify.dual_proof import excluded_signs
-from slth.certify.lifted import DECIDED, Dual, Region, solve, step_cost
-from slth.certify.objective import Objective
-from slth.certify.place import AROUND_ZERO, Place
+from slth.certify.problem.objective import Objective
+from slth.certify.problem.place import AROUND_ZERO, Place
+from slth.certify.protocol import Bound
+from slth.certify.signs.lifted import DECIDED, Dual, Region, solve, step_cost
+from slth.certify.signs.proven import excluded_signs
 from slth.limits import Deadline
 from slth.network import FloatArray
+from slth.rounding.outward import UNIT
 from slth.threads import Map, crew, usable_threads
 
 # Lighter convex units are charged for, never branched on.

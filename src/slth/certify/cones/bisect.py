@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.cone_bound import FAST
+from slth.certify.cones.bound import FAST
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -9,14 +9,15 @@ from functools import cache, partial
 
 import numpy as np
 
-from slth.certify.arrangement import maximize_over_arrangement
 from slth.certify.ascent import local_maxima
-from slth.certify.bound import Bound, Resume, lipschitz, norm_bound
-from slth.certify.cones import maximize_over_cones
-from slth.certify.lifted import step_cost
-from slth.certify.objective import Objective
-from slth.certify.place import AROUND_ZERO, Place
-from slth.certify.signs import maximize_over_signs
+from slth.certify.cones.engine import maximize_over_cones
+from slth.certify.exact.arrangement import maximize_over_arrangement
+from slth.certify.problem.cheap import lipschitz, norm_bound
+from slth.certify.problem.objective import Objective
+from slth.certify.problem.place import AROUND_ZERO, Place
+from slth.certify.protocol import Bound, Resume
+from slth.certify.signs.engine import maximize_over_signs
+from slth.certify.signs.lifted import step_cost
 from slth.limits import Deadline
 from slth.network import FloatArray
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slth.certify.domain import Shape
+from slth.certify.problem.chart import Shape
 from slth.network import FloatArray
 
 _SMALLEST_NORM = 1e-280
