@@ -14,11 +14,11 @@ from slth.embed import Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.layers import AveragePool, Conv, Dense, Identity, LeakyRelu, Relu, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
-from slth.neurons import prune_neurons
+from slth.pruning.neurons import prune_neurons
+from slth.pruning.weights import prune_weights
+from slth.pruning.weights.subset_sum import subset_sum
 from slth.solution import Enclosure, Enclosures, Solution, Status
 from slth.ticket import Ticket
-from slth.weights import prune_weights
-from slth.weights.subset_sum import subset_sum
 
 __version__ = "0.1.0"
 
