@@ -18,6 +18,8 @@ from slth.domain import Domain
 from slth.limits import Deadline, Report
 from slth.solution import Enclosure, Status
 
+# Below this share of what the networks' values may be, a difference is not told from rounding.
+_NOISE = 1e-13
 # Paired networks this much nearer to each other than their values are apart are near copies.
 _NEAR = 1.0 / 16.0
 
@@ -55,6 +57,14 @@ class DeepComparison:
         """An upper bound by intervals and one pass of linear relaxation."""
         return min(self.by_interval, float(self.relaxed.highest().max()))
 
+    @cached_property
+    def noise(self) -> float:
+        """An upper bound this small is rounding, not difference."""
+        net, target, _ = self.difference.root.after
+        assert net is not None
+        assert target is not None
+        return _NOISE * float(max(net.size.max(), target.size.max()))
+
     @property
     def are_near(self) -> bool:
         """Whether the difference of paired networks is far smaller than their values."""
@@ -78,17 +88,22 @@ class DeepComparison:
             return _enclosure(incumbent, self.floor, rtol, eps, "relaxation")
         generator = np.random.Generator(np.random.PCG64(seed))
         incumbent.offer(climb(program, self.region, generator, deadline))
-        search = BoxSearch(self.difference, incumbent, Goal(rtol / 2, eps, 0.0))
+        search = BoxSearch(self.difference, incumbent, Goal(rtol / 2, eps, self.noise))
         search.run(self.relaxed, deadline, report)
         method = "relaxation" if search.nodes == 1 else "boxes"
-        return _enclosure(incumbent, min(self.floor, search.upper), rtol, eps, method)
+        return _enclosure(incumbent, min(self.floor, search.upper), rtol, eps, method, self.noise)
 
 
 def _enclosure(
-    incumbent: Incumbent, upper: float, rtol: float, eps: float | None, method: str
+    incumbent: Incumbent,
+    upper: float,
+    rtol: float,
+    eps: float | None,
+    method: str,
+    noise: float = 0.0,
 ) -> Enclosure:
     lower = incumbent.lower
-    closed = upper - lower <= rtol * upper
+    closed = upper - lower <= rtol * upper or upper <= noise
     if eps is not None:
         closed = closed or upper <= eps or lower > eps
     status = Status.CLOSED if closed else Status.OPEN

@@ -155,8 +155,12 @@ def _changed(operation: Move, values: Values) -> Range | None:
 
 
 def _sum(one: Range, other: Range) -> Range:
+    """Rounded outward, and exact where one of them is 0."""
+    low, high = one.low + other.low, one.high + other.high
+    exact = (one.low == 0.0) | (other.low == 0.0), (one.high == 0.0) | (other.high == 0.0)
     return Range(
-        np.nextafter(one.low + other.low, -np.inf), np.nextafter(one.high + other.high, np.inf)
+        np.where(exact[0], low, np.nextafter(low, -np.inf)),
+        np.where(exact[1], high, np.nextafter(high, np.inf)),
     )
 
 
