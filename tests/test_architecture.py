@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 LAYERS = [
     {"errors", "notebook"},
     {"network", "domain", "theory"},
-    {"proof", "limits", "threads", "exact", "archive", "layers"},
+    {"registry", "files", "proof", "limits", "threads", "exact", "archive", "layers"},
     {"solution", "interop"},
     {"certify"},
     {"pruning"},
@@ -31,7 +31,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 ONLY = {
     "theory": {"errors"},
     "check": {"network", "ticket", "exact", "proof", "errors", "notebook"},
-    "ticket": {"network", "solution", "exact", "archive", "proof", "errors"},
+    "ticket": {"network", "solution", "exact", "archive", "files", "proof", "errors"},
 }
 
 

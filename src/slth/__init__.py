@@ -12,8 +12,8 @@ from slth.embed import Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.layers import Conv, DeepNetwork, Dense, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
-from slth.pruning.neurons import prune_neurons
-from slth.pruning.weights import prune_weights
+from slth.pruning.neurons import contenders, prune_neurons
+from slth.pruning.weights import prune_weights, strategies
 from slth.pruning.weights.subset_sum import subset_sum
 from slth.solution import Enclosure, Enclosures, Solution, Status
 from slth.ticket import Ticket
@@ -44,12 +44,14 @@ __all__ = [
     "certify",
     "certify_many",
     "check",
+    "contenders",
     "embed",
     "load",
     "neuron",
     "prune_neurons",
     "prune_weights",
     "random_network",
+    "strategies",
     "subset_sum",
     "theory",
 ]

@@ -6,7 +6,7 @@ from scipy.optimize import linprog
 
 import slth
 from slth.limits import Deadline
-from slth.pruning.neurons.branch import Verdict, search_tree
+from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.pool import PointPool
 from slth.pruning.neurons.problem import Problem, random_sphere
 from slth.pruning.neurons.screening import screen
@@ -57,7 +57,7 @@ def test_screening_keeps_a_planted_ticket():
 
 
 def judged(candidate):
-    return Verdict(candidate.error, None, False)
+    return Judgement(candidate.error, None, False)
 
 
 @pytest.mark.parametrize("readout", ["linear", "relu"])
