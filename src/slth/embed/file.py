@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
@@ -26,6 +25,7 @@ from slth.embed.shape import Shape
 from slth.embed.solve import Bits, Solved
 from slth.embed.source import LEAST_SAMPLES, MOST_SAMPLES, SPARE_COPIES, Plan
 from slth.errors import InvalidInput, TicketError
+from slth.files import replacing
 
 FORMAT, VERSION = "slth-embedding", 1
 _ARRAYS = {"layers": ("<i8", 2), "mask": ("|u1", 1)}
@@ -76,7 +76,7 @@ def weights_digest(solved: Sequence[Solved]) -> str:
 
 
 def write(path: str | os.PathLike[str], contents: Contents) -> int:
-    """Write the file under a temporary name, then move it into place. Returns its bytes.
+    """Write the file, replacing one of that name in one step. Returns its bytes.
 
     Raises:
         TicketError: the file cannot be written, or is larger than slth reads.
@@ -93,19 +93,10 @@ def write(path: str | os.PathLike[str], contents: Contents) -> int:
             f"{final}: the mask has {mask.nbytes} bytes; files of up to "
             f"{archive.MAX_BYTES // 2} are read. Ask for a larger eps."
         )
-    partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("xb") as stream:
-            arrays = [("layers", table), ("mask", mask)]
-            archive.write(stream, _header(contents), arrays, _ARRAYS)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, final)
-        return final.stat().st_size
-    except OSError as error:
-        raise TicketError(f"{final}: cannot write the embedding: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(final, "the embedding", TicketError) as stream:
+        arrays = [("layers", table), ("mask", mask)]
+        archive.write(stream, _header(contents), arrays, _ARRAYS)
+    return final.stat().st_size
 
 
 def read(path: str | os.PathLike[str]) -> Contents:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import sqlite3
 import time
 from os import PathLike
@@ -13,6 +11,7 @@ from typing import Self
 
 import slth
 from slth.errors import StoreError
+from slth.files import replacing
 from slth.lab.outcome import Outcome
 from slth.lab.plan import Plan
 from slth.lab.schema import APPLICATION, SCHEMA, SCHEMA_VERSION, Row
@@ -90,21 +89,16 @@ class StoreWriter(OpenStore):
         final = ticket_file(self._path, digest)
         if final.is_file():
             return digest
-        partial = final.with_name(f".{digest}.{secrets.token_hex(4)}.partial")
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(partial, final)
         except OSError as error:
             raise StoreError(
-                f"{final}: cannot write the ticket ({error.strerror}). Make room or choose another "
-                "folder, and run the same command again; finished trials are kept."
+                f"{final.parent}: cannot make the folder of tickets ({error.strerror}). Make "
+                "room or choose another folder, and run the same command again; finished trials "
+                "are kept."
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(final, "the ticket", StoreError) as stream:
+            stream.write(data)
         return digest
 
 
