@@ -14,10 +14,11 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room may import those on earlier lines only (and its own files).
 LAYERS = [
-    {"errors", "notebook"},
-    {"network", "domain", "theory"},
-    {"registry", "files", "proof", "limits", "threads", "exact", "archive", "layers"},
-    {"solution", "interop"},
+    {"errors", "notebook", "frozen"},
+    {"rounding"},
+    {"network", "domain", "theory", "layers"},
+    {"registry", "files", "proof", "limits", "threads", "exact", "archive", "deep"},
+    {"solution", "doors"},
     {"certify"},
     {"pruning"},
     {"ticket", "embed"},
@@ -29,7 +30,7 @@ LAYERS = [
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 # The checker and the theory are to be read on their own.
 ONLY = {
-    "theory": {"errors"},
+    "theory": {"errors", "rounding"},
     "check": {"network", "ticket", "exact", "proof", "errors", "notebook"},
     "ticket": {"network", "solution", "exact", "archive", "files", "proof", "errors"},
 }

@@ -7,10 +7,12 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 from slth import theory
 from slth.certify import certify, certify_many
 from slth.check import Verdict, check
+from slth.deep import DeepNetwork
 from slth.domain import Ball, Box, Orthant
+from slth.doors import as_network, read_network
 from slth.embed import Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
-from slth.layers import Conv, DeepNetwork, Dense, Residual
+from slth.layers import AveragePool, Conv, Dense, Identity, LeakyRelu, Relu, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
 from slth.pruning.neurons import contenders, prune_neurons
 from slth.pruning.weights import prune_weights, strategies
@@ -21,6 +23,7 @@ from slth.ticket import Ticket
 __version__ = "0.1.0"
 
 __all__ = [
+    "AveragePool",
     "Ball",
     "Box",
     "Conv",
@@ -29,11 +32,14 @@ __all__ = [
     "Embedding",
     "Enclosure",
     "Enclosures",
+    "Identity",
     "InvalidInput",
+    "LeakyRelu",
     "Mask",
     "MissingExtra",
     "Orthant",
     "ReLUNetwork",
+    "Relu",
     "Residual",
     "SlthError",
     "Solution",
@@ -41,6 +47,7 @@ __all__ = [
     "Ticket",
     "TicketError",
     "Verdict",
+    "as_network",
     "certify",
     "certify_many",
     "check",
@@ -51,6 +58,7 @@ __all__ = [
     "prune_neurons",
     "prune_weights",
     "random_network",
+    "read_network",
     "strategies",
     "subset_sum",
     "theory",

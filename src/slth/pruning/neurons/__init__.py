@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
-from slth.network import ReLUNetwork
+from slth.network import ReLUNetwork, require_networks
 from slth.pruning.neurons.entry import NeuronRace
 from slth.pruning.neurons.fewest import run_fewest
 from slth.pruning.neurons.pipeline import run
@@ -59,11 +59,7 @@ def prune_neurons(
 
     Source: the problem of Theorem 1, Ferre et al., arXiv 2603.02234 v2.
     """
-    from slth.certify.enclose import require_networks
-
     require_networks(net, target)
-    net.require_unbiased("net")
-    target.require_unbiased("target")
     radius = require_positive("radius", radius)
     if eps is not None:
         eps = require_positive("eps", eps)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from slth.certify.enclose import require_networks
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
-from slth.network import ReLUNetwork
+from slth.network import ReLUNetwork, require_networks
 from slth.pruning.weights.certificate import WeightProblem, WeightRace, offer, sharpen
 from slth.pruning.weights.construct import target_sides
 from slth.pruning.weights.layer import LayerTicket, prune_layer
@@ -61,8 +60,6 @@ def prune_weights(
             arguments that are not networks or numbers.
     """
     require_networks(net, target)
-    net.require_unbiased("net")
-    target.require_unbiased("target")
     radius = require_positive("radius", radius)
     if eps is not None:
         eps = require_positive("eps", eps)

@@ -27,8 +27,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from slth.certify.rounding import into_ball
 from slth.network import FloatArray, Mask, Readout, ReLUNetwork
+from slth.rounding.ball import into_ball
 from slth.solution import Enclosure, Status
 
 # How often the multiplier of the constraint "the target is active" is halved for a witness.

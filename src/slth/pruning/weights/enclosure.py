@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from slth.certify.rounding import UNIT, two_sum
 from slth.network import BoolArray, FloatArray
+from slth.rounding.outward import UNIT
+from slth.rounding.pairs import two_sum
 
 
 @njit(cache=True, nogil=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from slth.certify.rounding import UNIT
 from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
+from slth.rounding.outward import UNIT
 
 # Up to 2^20 masks are enumerated: well under a second.
 LARGEST_BITS = 20

@@ -16,11 +16,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from slth.certify.rounding import UNIT, two_sum
 from slth.pruning.weights.colex import BINOMIAL, LANES, add_row, subset_at
 from slth.pruning.weights.counted import LARGEST as COUNTED
 from slth.pruning.weights.counted import closest_counted
 from slth.pruning.weights.meet_in_middle import PAD
+from slth.rounding.outward import UNIT
+from slth.rounding.pairs import two_sum
 
 # Subsets carried as the bits of one uint64.
 LARGEST = 64

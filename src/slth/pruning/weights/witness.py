@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from slth.certify.rounding import UNIT
 from slth.network import FloatArray, ReLUNetwork
+from slth.rounding.outward import UNIT
 
 _TINY = 1e-280
 

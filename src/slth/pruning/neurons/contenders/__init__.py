@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from slth.certify.enclose import require_networks
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
-from slth.network import BoolArray, ReLUNetwork
+from slth.network import BoolArray, ReLUNetwork, require_networks
 from slth.pruning.neurons.contenders import (  # noqa: F401  each registers itself
     backward,
     forward,
