@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from slth.errors import InvalidInput, MissingExtra
 from slth.files import replacing
+from slth.lab.schema import COLUMNS
 from slth.lab.store import Store
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Format = Literal["csv", "parquet"]
 
 # NULL-able whole numbers: as floats they would lose their look.
-_COUNTS = ("width", "max_width", "refuted", "found", "tried", "kept_units", "kept_weights")
+_COUNTS = [name for name, column in COLUMNS.items() if column.kind is int and column.null]
 
 
 def frame(store: Store, **where: object) -> pandas.DataFrame:
