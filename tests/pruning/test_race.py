@@ -12,7 +12,7 @@ from slth.limits import Deadline, silent
 from slth.network import Mask
 from slth.pruning.finding import OPTIMALITY, Aim, OfAll, OfTicket, status_of
 from slth.pruning.race import Race, rounded_down
-from slth.pruning.weights.certificate import WeightProblem
+from slth.pruning.weights.certified import WeightProblem
 from slth.solution import Enclosure, Status, Stop
 
 TINY = 5e-324

@@ -53,7 +53,7 @@ def run_chains(
         StoreError: the journal cannot be written; what was recorded stays.
         SlthError: a worker has another version of slth.
     """
-    run = _Run(chains, pool, journal, watch, retry_failed)
+    run = _Sweep(chains, pool, journal, watch, retry_failed)
     try:
         run.loop()
     except KeyboardInterrupt:
@@ -75,7 +75,7 @@ class _ChainRun:
         return self.chain[self.at]
 
 
-class _Run:
+class _Sweep:
     """One call of run_chains."""
 
     def __init__(

@@ -13,7 +13,7 @@ from slth.pruning.neurons.entry import NeuronRace, enter_nothing, offer, sharpen
 from slth.pruning.neurons.greedy import search_greedily
 from slth.pruning.neurons.local import Candidate, anneal
 from slth.pruning.neurons.plane.refute import circle_bound, decide_on_circle
-from slth.pruning.neurons.plane.search import search_circle
+from slth.pruning.neurons.plane.walk_search import search_circle
 from slth.pruning.neurons.plane.wedge import refute_on_wedges, wedge_bound
 from slth.pruning.neurons.problem import Problem
 from slth.pruning.neurons.recording import one_leaf

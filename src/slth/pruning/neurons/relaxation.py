@@ -21,9 +21,9 @@ from slth.pruning.neurons.simplex import (
     STUCK,
     Dictionary,
     add_row,
+    dual_simplex,
     empty_dictionary,
     rows_of,
-    solve,
     start,
     weights_of,
 )
@@ -116,7 +116,7 @@ def _solved(dictionary: Dictionary, pool: PointPool, cutoff: float, deadline: De
     """Solve in slices; False when the time is up or the arithmetic does not settle."""
     limit = max(20, min(2000, _PIVOT_WORK // dictionary.table.size))
     for _ in range(_STUCK_SLICES):
-        status, pivots = solve(dictionary, pool.arrays, cutoff + pool.tilted, limit)
+        status, pivots = dual_simplex(dictionary, pool.arrays, cutoff + pool.tilted, limit)
         if status != STUCK:
             return True
         if deadline.expired:

@@ -260,7 +260,7 @@ def _entering(d, i, goal, ratio):
 
 
 @njit(cache=True, nogil=True)
-def solve(d, pool, cutoff, limit):
+def dual_simplex(d, pool, cutoff, limit):
     """Dual simplex until optimal, above the cutoff, or stuck (`limit` pivots, or no pivot left).
 
     Returns the status and the number of pivots.

@@ -19,10 +19,10 @@ from slth.pruning.neurons.simplex import (
     OPTIMAL,
     Dictionary,
     add_row,
+    dual_simplex,
     multipliers_of,
     rows_of,
     safe_multipliers,
-    solve,
     start,
     weights_of,
 )
@@ -238,7 +238,7 @@ def _choose(tree, d, pool, z, cutoff, unit, down, up):
                 scratch.high[unit[q]] = 0.0
             else:
                 scratch.low[unit[q]] = 1.0
-            status, pivots = solve(scratch, pool, cutoff, _PROBE_PIVOTS)
+            status, pivots = dual_simplex(scratch, pool, cutoff, _PROBE_PIVOTS)
             tree.counts[PIVOTS] += pivots
             gain = room if status == ABOVE_CUTOFF else min(room, scratch.value[0] - value)
             if side == 0:
@@ -269,7 +269,7 @@ def _visit(tree, pool, z, log, gains, excess, unit, down, up, limit):
     while counts[TRIES] < _MOST_TRIES:
         counts[TRIES] += 1
         cutoff = tree.levels[CUTOFF]
-        status, pivots = solve(d, pool, cutoff + tree.levels[TILTED], limit)
+        status, pivots = dual_simplex(d, pool, cutoff + tree.levels[TILTED], limit)
         counts[PIVOTS] += pivots
         bound = _safe(tree, d, pool, gains)
         if bound > tree.bound[depth]:

@@ -7,10 +7,10 @@ import numpy as np
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
 from slth.network import ReLUNetwork, require_networks
-from slth.pruning.weights.certificate import WeightProblem, WeightRace, offer, sharpen
+from slth.pruning.weights.certified import WeightProblem, WeightRace, offer, sharpen
 from slth.pruning.weights.construct import target_sides
 from slth.pruning.weights.layer import LayerTicket, prune_layer
-from slth.pruning.weights.pipeline import Search
+from slth.pruning.weights.portfolio import Search
 from slth.pruning.weights.strategies import FREE, STRATEGIES, Serve, block_mask
 from slth.solution import Solution
 
@@ -34,7 +34,7 @@ def prune_weights(
     relu readout, target one neuron: every hidden unit serves one side of one coordinate, which
     makes 2d competing subset-sum problems (Malach et al. 2020, Pensia et al. 2020) whose error is
     known in closed form (`slth.pruning.weights.construct`); O(d log 1/eps) units suffice. Linear
-    readout: no logarithmic law, and `bound` says why (`slth.pruning.weights.witness`). Tiny
+    readout: no logarithmic law, and `bound` says why (`slth.pruning.weights.kink_bound`). Tiny
     networks are solved by looking at every mask; d = 1 is a pair of subset sums.
 
     Args:

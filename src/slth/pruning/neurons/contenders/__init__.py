@@ -26,8 +26,8 @@ from slth.pruning.neurons.contenders import (  # noqa: F401  each registers itse
     relevance,
     single,
 )
+from slth.pruning.neurons.contenders.contender import CONTENDERS, Contender, register
 from slth.pruning.neurons.contenders.refit import REFITS, Refit, refit_least_squares, refit_minimax
-from slth.pruning.neurons.contenders.registry import CONTENDERS, Contender, register
 from slth.pruning.neurons.entry import NeuronRace, enter_nothing, offer, sharpen
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem

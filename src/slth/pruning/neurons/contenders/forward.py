@@ -6,7 +6,7 @@ import numpy as np
 
 from slth.limits import Deadline
 from slth.network import BoolArray
-from slth.pruning.neurons.contenders.registry import register
+from slth.pruning.neurons.contenders.contender import register
 from slth.pruning.neurons.greedy import greedy_forward
 from slth.pruning.neurons.problem import Problem
 

@@ -7,7 +7,7 @@ import numpy as np
 from slth.limits import Deadline
 from slth.network import BoolArray, ReLUNetwork
 from slth.pruning.neurons.cluster import aligned_units, restricted, widened
-from slth.pruning.neurons.contenders.registry import register
+from slth.pruning.neurons.contenders.contender import register
 from slth.pruning.neurons.judging import best_prefix, sample_points, worst_error
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem

@@ -13,6 +13,6 @@ from __future__ import annotations
 
 from slth.pruning.weights.strategies import malach, orseau, pensia  # noqa: F401  they register
 from slth.pruning.weights.strategies.blocks import block_mask
-from slth.pruning.weights.strategies.registry import FREE, STRATEGIES, Serve, register
+from slth.pruning.weights.strategies.strategy import FREE, STRATEGIES, Serve, register
 
 __all__ = ["FREE", "STRATEGIES", "Serve", "block_mask", "register"]

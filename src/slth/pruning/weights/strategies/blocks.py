@@ -6,7 +6,7 @@ import numpy as np
 
 from slth.errors import InvalidInput
 from slth.network import FloatArray, Mask, ReLUNetwork
-from slth.pruning.weights.strategies.registry import Serve
+from slth.pruning.weights.strategies.strategy import Serve
 
 
 def block_mask(net: ReLUNetwork, sides: FloatArray, eps: float, serve: Serve) -> Mask:

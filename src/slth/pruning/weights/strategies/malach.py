@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slth.network import FloatArray
-from slth.pruning.weights.strategies.registry import register
+from slth.pruning.weights.strategies.strategy import register
 
 
 def best_product(values: FloatArray, wanted: float, tolerance: float) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from slth.network import FloatArray
 from slth.pruning.weights.strategies.malach import best_product
-from slth.pruning.weights.strategies.registry import register
+from slth.pruning.weights.strategies.strategy import register
 
 _GOLDEN = 0.5 * (1.0 + 5.0**0.5)
 # Numbers of batches tried when no error is asked for.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from slth.network import FloatArray
 from slth.pruning.weights.assign import closest_values
-from slth.pruning.weights.strategies.registry import register
+from slth.pruning.weights.strategies.strategy import register
 
 # Values of a side used: 2^30 subsets are nearer than any eps wanted, and quick.
 _MOST = 30

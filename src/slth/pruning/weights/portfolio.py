@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from slth.network import FloatArray, Mask
 from slth.pruning.weights.assign import AssignmentProblem, assign
-from slth.pruning.weights.certificate import WeightRace, offer
+from slth.pruning.weights.certified import WeightRace, offer
 from slth.pruning.weights.construct import target_sides
 from slth.pruning.weights.exhaustive import LARGEST_BITS, best_of_all
-from slth.pruning.weights.line import prune_line
+from slth.pruning.weights.kink_bound import kink_bound
 from slth.pruning.weights.mask_search import MaskSearch, aligned_mask, all_options, sphere_points
-from slth.pruning.weights.witness import witness_bound
+from slth.pruning.weights.one_input import prune_line
 
 # Searched for a little below eps, so that rounding does not spoil what was found.
 _SHORT = 1.0 - 1e-12
@@ -58,7 +58,7 @@ class Search:
         elif net.d * net.width <= LARGEST_BITS:
             self._exhaustive()
         else:
-            race.prove(witness_bound(net, self._target), "witness")
+            race.prove(kink_bound(net, self._target), "witness")
             if race.decided and race.unit_eps is not None:
                 self._local(_REFUTED_STARTS)
             else:
