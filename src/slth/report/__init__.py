@@ -1,4 +1,5 @@
-"""The page of a gap run: one self-contained HTML file, drawn from the run's rows only."""
+"""The page of a gap run: one self-contained HTML file, drawn from the run alone: its rows, and the
+networks and targets that its plan determines; the paper's bounds are computed for its d and eps."""
 
 from __future__ import annotations
 

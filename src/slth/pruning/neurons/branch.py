@@ -26,7 +26,9 @@ from slth.pruning.neurons.sphere import peaks
 from slth.pruning.neurons.tree import CANDIDATE
 from slth.threads import crew, usable_threads
 
+# Points that a search may add to its pool; later ones are dropped, which costs time, not proofs.
 _POOL_ROOM = 4000
+_WORST = 12
 # The cutoff is set this far below a ticket's error: what is proven optimal is so to this factor.
 BELOW = 0.5 * OPTIMAL_WITHIN
 
@@ -139,6 +141,7 @@ def _settled(
             pool.add(judgement.witness[None])
         cutoff = min(cutoff, error * (1.0 - BELOW))
         pool.lower_cutoff(cutoff)
-    pool.add(places[:12])
+    # The points where the mask errs most; more would slow every node.
+    pool.add(places[:_WORST])
     branch.judged()
     return cutoff, False

@@ -31,7 +31,10 @@ from slth.pruning.neurons.sphere import peaks
 
 # The dense dictionary is quadratic in the width; beyond this the witness bound is stronger anyway.
 WIDEST = 400
+# Rounds of new rows, at most; rounds end by themselves when no row is violated.
 _ROUNDS = 300
+# Entries of the dictionary rewritten in one slice, some tenths of a second; a simplex that has not
+# settled after so many slices is given up.
 _PIVOT_WORK = 200_000_000
 _STUCK_SLICES = 200
 

@@ -24,6 +24,7 @@ import numpy as np
 from slth.network import FloatArray, ReLUNetwork
 from slth.rounding.outward import UNIT
 
+# Smaller weights could make products with them underflow.
 _TINY = 1e-280
 
 

@@ -13,6 +13,7 @@ from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem
 from slth.pruning.neurons.relaxation import WIDEST, relax
 
+# Random masks drawn: a second at most.
 _DRAWS = 1000
 
 

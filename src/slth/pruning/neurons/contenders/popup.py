@@ -19,8 +19,11 @@ from slth.pruning.neurons.judging import sample_points, worst_error
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem
 
+# Kept fractions tried; the best one depends on the instance.
 _FRACTIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
+# Steps for a fraction, and points a step: all fractions together take a second or two.
 _STEPS, _BATCH = 400, 256
+# The paper's learning rate and momentum.
 _RATE, _MOMENTUM = 0.1, 0.9
 
 

@@ -21,7 +21,9 @@ from slth.pruning.neurons.problem import Problem
 from slth.pruning.neurons.sphere import peaks
 from slth.solution import Enclosure
 
+# Linear programs, at most; each adds the points where the last optimum errs most.
 _ROUNDS = 60
+# Ends when the error exceeds the program's value by less than this fraction.
 _RTOL = 1e-4
 
 

@@ -10,6 +10,7 @@ from slth.pruning.neurons.contenders.contender import register
 from slth.pruning.neurons.judging import sample_points, worst_error
 from slth.pruning.neurons.problem import Problem
 
+# Units whose features are held at once.
 _BLOCK = 512
 
 
