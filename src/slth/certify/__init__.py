@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slth.certify.comparison import Comparison
 from slth.certify.enclose import require_eps, require_rtol
-from slth.certify.enclose_domain import enclose_outputs
+from slth.certify.enclose_domain import enclose_pair
 from slth.certify.many import certify_many
 from slth.domain import Ball, Domain
 from slth.errors import InvalidInput, require_positive, require_seed, require_time_limit
@@ -62,14 +62,11 @@ def certify(
     where = _domain(radius, domain)
     rtol, eps, seed = require_rtol(rtol), require_eps(eps), require_seed(seed)
     limit = require_time_limit(time_limit)
-    nets, targets = pair.outputs()
     started = Deadline()
     with stopped_by_interrupt(started):
         pair.compile(where)
         deadline = started.within(limit)
-        return enclose_outputs(
-            nets, targets, where, rtol, deadline, eps=eps, seed=seed, report=report
-        )
+        return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=report)
 
 
 def _domain(radius: float, domain: Domain | None) -> Domain:

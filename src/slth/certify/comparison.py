@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from slth.certify.deep import DeepComparison
 from slth.certify.homogenised import Homogenised, homogenised
 from slth.certify.prepare import compile_for
 from slth.certify.problem.chart import Chart
@@ -55,28 +57,23 @@ class Comparison:
         """Number of inputs."""
         return self.net.d
 
-    def outputs(self) -> tuple[tuple[Homogenised, ...], tuple[Homogenised, ...]]:
-        """Both networks output by output, for the engines of one hidden layer.
+    @cached_property
+    def outputs(self) -> tuple[tuple[Homogenised, Homogenised], ...] | None:
+        """Both networks output by output, for the engines of one hidden layer; None where one has
+        more layers, other activations than ReLUs, or weights that are known up to rounding."""
+        net, target = homogenised(self.net), homogenised(self.target)
+        if net is None or target is None:
+            return None
+        return tuple(zip(net, target, strict=True))
 
-        Raises:
-            InvalidInput: a network with several hidden layers or other activations than ReLUs.
-        """
-        sides = homogenised(self.net), homogenised(self.target)
-        for network, side in zip((self.net, self.target), sides, strict=True):
-            if side is None:
-                raise InvalidInput(
-                    "network with several layers",
-                    got=repr(network),
-                    expected="one hidden layer of ReLUs with exact weights",
-                    fix="Compare networks of one hidden layer.",
-                )
-        return sides  # type: ignore[return-value]
+    def on(self, domain: Domain) -> DeepComparison:
+        """The comparison for the engine of any layers."""
+        return DeepComparison(DeepNetwork.of(self.net), DeepNetwork.of(self.target), domain)
 
     def compile(self, domain: Domain) -> None:
         """Compile what the engines need, so that no time limit pays for it."""
         chart = Chart.of(domain, self.d)
-        nets, targets = self.outputs()
-        for net, target in zip(nets, targets, strict=True):
+        for net, target in self.outputs or ():
             round_zero = chart.shape == "ball" and not chart.center.any()
             plain = round_zero and not (net.biased or target.biased)
             units = net.network.width + target.network.width

@@ -6,11 +6,11 @@ what is left is a positively homogeneous problem on the points (y, 1). docs/cert
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from slth.certify.comparison import Comparison
 from slth.certify.enclose import enclose, search_problems
 from slth.certify.homogenised import Homogenised
 from slth.certify.problem.chart import Chart
@@ -25,9 +25,8 @@ from slth.rounding.outward import TINY, UNIT
 from slth.solution import Enclosure, Status
 
 
-def enclose_outputs(
-    net: Sequence[Homogenised],
-    target: Sequence[Homogenised],
+def enclose_pair(
+    pair: Comparison,
     domain: Domain,
     rtol: float,
     deadline: Deadline,
@@ -36,14 +35,53 @@ def enclose_outputs(
     seed: int,
     report: Report,
 ) -> Enclosure:
-    """Enclose the largest of sup |net_k - target_k| over the domain, output by output, each with
-    its share of what is left of the time; KeyboardInterrupt propagates."""
-    found = Enclosure(0.0, 0.0, None, Status.CLOSED, "none")
-    for index, (first, second) in enumerate(zip(net, target, strict=True)):
-        share = deadline.within(deadline.remaining / (len(net) - index))
-        one = _enclose_output(first, second, domain, rtol, share, eps, seed, report)
-        found = _larger(found, one) if index else one
-    return found
+    """Enclose the largest of sup |net_k - target_k| over the domain; KeyboardInterrupt propagates.
+
+    Networks of one hidden layer have engines of their own, output by output, each with its share of
+    what is left of the time. The engine of any layers is the floor under them, and goes first where
+    the networks are near copies of each other.
+    """
+    deep = pair.on(domain)
+    if pair.outputs is None:
+        return deep.enclose(rtol, deadline, eps=eps, seed=seed, report=report)
+    if _is_exact(pair, domain):
+        ((net, target),) = pair.outputs
+        return _enclose_output(net, target, domain, rtol, deadline, eps, seed, report)
+    near = deep.are_near or (eps is not None and deep.floor <= eps)
+    if near:
+        share = deadline.within(0.5 * deadline.remaining)
+        found = deep.enclose(rtol, share, eps=eps, seed=seed, report=report)
+        if found.status == Status.CLOSED:
+            return found
+    else:
+        found = Enclosure(0.0, deep.floor, None, Status.OPEN, "relaxation")
+    by_outputs = None
+    for index, (net, target) in enumerate(pair.outputs):
+        share = deadline.within(deadline.remaining / (len(pair.outputs) - index))
+        one = _enclose_output(net, target, domain, rtol, share, eps, seed, report)
+        by_outputs = one if by_outputs is None else _larger(by_outputs, one)
+    assert by_outputs is not None
+    return _met(found, by_outputs, rtol, eps)
+
+
+def _is_exact(pair: Comparison, domain: Domain) -> bool:
+    """Whether a closed form answers: homogeneous, in one or two dimensions, on a ball around 0."""
+    chart = Chart.of(domain, pair.d)
+    plain = not any(net.biased or target.biased for net, target in pair.outputs or ())
+    single = pair.outputs is not None and len(pair.outputs) == 1
+    return single and plain and pair.d <= 2 and chart.shape == "ball" and not chart.center.any()
+
+
+def _met(first: Enclosure, second: Enclosure, rtol: float, eps: float | None) -> Enclosure:
+    """Two enclosures of the same supremum as one."""
+    below = first if first.lower > second.lower else second
+    above = first if first.upper < second.upper else second
+    lower, upper = below.lower, above.upper
+    closed = Status.CLOSED in (first.status, second.status) or upper - lower <= rtol * upper
+    if eps is not None:
+        closed = closed or upper <= eps or lower > eps
+    status = Status.CLOSED if closed else Status.OPEN
+    return Enclosure(lower, upper, below.witness, status, above.method)
 
 
 def _larger(first: Enclosure, second: Enclosure) -> Enclosure:

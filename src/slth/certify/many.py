@@ -19,7 +19,7 @@ from slth.certify.enclose import (
     require_rtol,
     unit_threshold,
 )
-from slth.certify.enclose_domain import enclose_outputs
+from slth.certify.enclose_domain import enclose_pair
 from slth.certify.prepare import compile_for
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
 from slth.deep import DeepNetwork
@@ -28,7 +28,6 @@ from slth.errors import InvalidInput, require_positive, require_seed, require_ti
 from slth.layers import Dense, bias_of
 from slth.limits import Deadline, silent, stopped_by_interrupt
 from slth.network import BoolArray, ReLUNetwork
-from slth.rounding.outward import TINY
 from slth.solution import Enclosure, Enclosures, Status, scaled_bounds
 
 # Differences whose units are gathered in memory at once.
@@ -297,10 +296,8 @@ class _Run:
         pair = self._pairs.comparison(b)
         rtol, eps, seed = self._rtol, self._eps, self._seed
         if not plain:
-            where, (nets, targets) = Ball(self._radius), pair.outputs()
-            return enclose_outputs(
-                nets, targets, where, rtol, deadline, eps=eps, seed=seed, report=silent
-            )
+            where = Ball(self._radius)
+            return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=silent)
         net, target = ReLUNetwork.of(pair.net), ReLUNetwork.of(pair.target)
         if b in self._found:
             found = self._found[b]
@@ -309,21 +306,10 @@ class _Run:
 
     def _size(self, b: int) -> float:
         """An upper bound that costs nothing."""
-        nets, targets = self._pairs.comparison(b).outputs()
-        return max(
-            _size(net.network, self._radius) + _size(target.network, self._radius)
-            for net, target in zip(nets, targets, strict=True)
-        )
+        return self._pairs.comparison(b).on(Ball(self._radius)).by_interval
 
     def _set(self, b: int, enclosure: Enclosure) -> None:
         self._lower[b], self._upper[b] = enclosure.lower, enclosure.upper
         self._witness[b] = np.nan if enclosure.witness is None else enclosure.witness
         self._closed[b] = enclosure.status == Status.CLOSED
         self._method[b] = enclosure.method
-
-
-def _size(network: ReLUNetwork, radius: float) -> float:
-    """A bound of |network(x, 1)| over ||x|| <= radius, rounded up."""
-    lengths = np.abs(network.hidden[:, :-1]).sum(axis=1) * radius + np.abs(network.hidden[:, -1])
-    size = float(np.abs(network.output) @ lengths)
-    return size * (1.0 + (network.width + network.d + 16) * 2.0**-52) + TINY

@@ -22,9 +22,8 @@ from scipy.optimize import linear_sum_assignment
 
 from slth.deep import Activate, DeepNetwork, Skip, Step
 from slth.layers import AffineMap, FloatArray, Matrix
+from slth.rounding.outward import UNIT
 
-# Half the distance between neighbouring floats, relative.
-_UNIT = 2.0**-53
 # An assignment of more units than this takes longer than the bounds that it would help.
 _MOST_MATCHED = 4096
 
@@ -56,6 +55,12 @@ class Affine:
         """|matrix|, entry by entry."""
         return abs(self.matrix)
 
+    @cached_property
+    def is_zero(self) -> bool:
+        """Whether z is 0 for every h."""
+        parts = (self.matrix, self.bias, self.bias_off, self.off)
+        return all(part is None or _is_zero(part) for part in parts)
+
     @property
     def terms(self) -> int:
         """Products and sums of one entry of z, at most."""
@@ -64,13 +69,17 @@ class Affine:
     def minus(self, other: Affine) -> Affine:
         """The map of (W - W', b - b'), with what the subtraction rounds."""
         matrix = self.matrix - other.matrix
-        off = _UNIT * abs(matrix)
+        off = UNIT * abs(matrix)
         for part in (self.off, other.off):
             off = off if part is None else off + part
         bias = self.bias - other.bias
-        bias_off = _UNIT * np.abs(bias) + self.bias_off + other.bias_off
+        bias_off = UNIT * np.abs(bias) + self.bias_off + other.bias_off
         # Sums of a few positive numbers, each rounded once more.
         return Affine(matrix, bias, off * (1.0 + 2.0**-50), bias_off * (1.0 + 2.0**-50))
+
+
+def _is_zero(part: Matrix) -> bool:
+    return not (part.data if sparse.issparse(part) else part).any()
 
 
 @dataclass(frozen=True, eq=False)
