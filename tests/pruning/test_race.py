@@ -97,7 +97,7 @@ def test_a_status_says_what_the_printed_numbers_say():
     for _ in range(400):
         radius, lower, bound = (float(v) for v in rng.uniform(0.2, 3.0, 3))
         upper = lower * float(1.0 + rng.choice([0.0, 1e-6, 1e-3]))
-        bound = min(bound, lower) * float(rng.choice([1.0, 1.0 - 5e-6, 0.9]))
+        bound = min(bound, lower) * float(rng.choice([1.0, 1.0 - 5e-6, 1.0 - 5e-5, 0.9]))
         eps = None if rng.random() < 0.4 else float(rng.choice([upper, lower, bound]) * radius)
         race = race_of(radius, eps)
         race.enter(mask_of(0), enclosure(lower, upper), "given")
@@ -137,6 +137,11 @@ def test_the_cutoff_is_beyond_eps_for_certain():
         race = race_of(radius, eps)
         assert math.isinf(race.cutoff) or Fraction(race.cutoff) > Fraction(eps) / Fraction(radius)
         assert 0.0 < (race.unit_eps or 0.0) < math.inf
+        if 1e-9 < eps < 1e9 > radius > 1e-9:
+            # What is proven to err by the cutoff is refuted once it is scaled.
+            race.prove(race.cutoff, "given")
+            race.enter(mask_of(), enclosure(0.0, math.inf), "given")
+            assert race.solution().status is Status.REFUTED
 
 
 def test_the_better_ticket_is_kept():
