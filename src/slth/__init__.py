@@ -5,7 +5,7 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 """
 
 from slth import theory
-from slth.certify import certify, certify_many
+from slth.certify import LabelVerdict, agree, agree_on, certify, certify_many
 from slth.check import Verdict, check
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Box, Orthant
@@ -34,6 +34,7 @@ __all__ = [
     "Enclosures",
     "Identity",
     "InvalidInput",
+    "LabelVerdict",
     "LeakyRelu",
     "Mask",
     "MissingExtra",
@@ -47,6 +48,8 @@ __all__ = [
     "Ticket",
     "TicketError",
     "Verdict",
+    "agree",
+    "agree_on",
     "as_network",
     "certify",
     "certify_many",

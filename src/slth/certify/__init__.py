@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slth.certify.agree import Agrees, LabelVerdict, agree, agree_on
 from slth.certify.comparison import Comparison
 from slth.certify.enclose import require_eps, require_rtol
 from slth.certify.enclose_domain import enclose_pair
@@ -11,7 +12,7 @@ from slth.errors import InvalidInput, require_positive, require_seed, require_ti
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.solution import Enclosure
 
-__all__ = ["certify", "certify_many"]
+__all__ = ["Agrees", "LabelVerdict", "agree", "agree_on", "certify", "certify_many"]
 
 
 def certify(

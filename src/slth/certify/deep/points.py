@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth.certify.deep.bounds import output_change
-from slth.certify.deep.forward import Values, intervals
+from slth.certify.deep.forward import intervals
 from slth.certify.deep.program import Add, Bend, Keep, Move, Program
 from slth.certify.deep.region import Region
 from slth.certify.problem.chart import Chart
@@ -53,15 +53,26 @@ def attained_at(program: Program, x: FloatArray) -> float:
 
 def outputs(program: Program, points: FloatArray) -> FloatArray:
     """net - target in floats: [n, outputs] of [n, d]."""
-    return _forward(program, points)[0]
+    net, target, change = _forward(program, points)[0]
+    return net - target if change is None else change
 
 
-def _forward(program: Program, points: FloatArray) -> tuple[FloatArray, list[Values]]:
-    """net - target, and the values before every operation (as Values of arrays)."""
+def values_at(program: Program, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """net and target in floats: [n, outputs] of [n, d]."""
+    net, target, _ = _forward(program, points)[0]
+    return net, target
+
+
+_Floats = tuple[FloatArray, FloatArray, FloatArray | None]
+
+
+def _forward(program: Program, points: FloatArray) -> tuple[_Floats, list[_Floats]]:
+    """net, target and their difference (None if not paired) at the end, and before every
+    operation."""
     net = target = points
     change = np.zeros_like(points) if program.paired else None
-    kept: list[tuple[FloatArray, FloatArray, FloatArray | None]] = []
-    before = []
+    kept: list[_Floats] = []
+    before: list[_Floats] = []
     for operation in program.operations:
         before.append((net, target, change))
         match operation:
@@ -93,13 +104,15 @@ def _forward(program: Program, points: FloatArray) -> tuple[FloatArray, list[Val
                 net = net + old[0] if operation.net else net
                 target = target + old[1] if operation.target else target
                 change = None if change is None or old[2] is None else change + old[2]
-    return (net - target if change is None else change), before  # type: ignore[return-value]
+    return (net, target, change), before
 
 
-def gradients(program: Program, points: FloatArray, rows: FloatArray) -> FloatArray:
-    """The gradient of <row, net - target> at each point: float64 [n, d] of rows [n, outputs]."""
+def gradients(
+    program: Program, points: FloatArray, net: FloatArray, target: FloatArray
+) -> FloatArray:
+    """The gradient of <net row, net> + <target row, target> at each point: float64 [n, d] of rows
+    [n, outputs]."""
     _, before = _forward(program, points)
-    net, target = rows, -rows
     waiting: list[tuple[FloatArray, FloatArray]] = []
     for operation, (z, other, _) in zip(
         reversed(program.operations), reversed(before), strict=True
@@ -112,9 +125,9 @@ def gradients(program: Program, points: FloatArray, rows: FloatArray) -> FloatAr
                     target = target @ operation.target.matrix
             case Bend():
                 if operation.net:
-                    net = np.where(z > 0.0, net, operation.slope * net)  # type: ignore[operator]
+                    net = np.where(z > 0.0, net, operation.slope * net)
                 if operation.target:
-                    target = np.where(other > 0.0, target, operation.slope * target)  # type: ignore[operator]
+                    target = np.where(other > 0.0, target, operation.slope * target)
             case Add():
                 waiting.append((net, target))
             case Keep():
@@ -145,7 +158,7 @@ def climb(
         better = np.abs(reached) > values
         best = np.where(better[:, None], points, best)
         values = np.maximum(values, np.abs(reached))
-        slope = gradients(program, points, rows)
+        slope = gradients(program, points, rows, -rows)
         if domain.ball is None:
             move = np.sign(slope) * reach
         else:
