@@ -23,7 +23,7 @@ from benchmarks.table import show
 from slth.limits import Deadline
 from slth.network import Readout
 from slth.pruning.neurons.local import Candidate, anneal
-from slth.pruning.neurons.plane.search import search_circle
+from slth.pruning.neurons.plane.walk_search import search_circle
 from slth.pruning.neurons.problem import Problem
 
 _WIDTHS = {2: (10, 32), 3: (10, 28), 5: (10, 28), 8: (10, 24)}

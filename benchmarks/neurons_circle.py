@@ -18,7 +18,7 @@ from benchmarks.table import show
 from slth.limits import Deadline
 from slth.pruning.neurons.cluster import search_clusters
 from slth.pruning.neurons.plane.refute import circle_bound
-from slth.pruning.neurons.plane.search import search_circle
+from slth.pruning.neurons.plane.walk_search import search_circle
 from slth.pruning.neurons.plane.wedge import refute_on_wedges, wedge_bound
 from slth.pruning.neurons.problem import Problem
 

@@ -50,7 +50,7 @@ def instance(d: int, seed: int, width: int) -> tuple[ReLUNetwork, ReLUNetwork]:
 
 def widths(d: int, eps: float) -> tuple:
     """Mean smallest widths over the draws, and what slth's tickets keep and take."""
-    found: dict[str, list[int]] = {name: [] for name in [*STRATEGIES, FREE]}
+    found: dict[str, list[int]] = {name: [] for name in [*STRATEGIES.names(), FREE]}
     kept, seconds = [], []
     for seed in _SEEDS:
         net, target = instance(d, seed, _WIDEST)
@@ -84,7 +84,7 @@ def same_network(d: int, width: int) -> list[tuple]:
     """Every strategy on the same network, without eps: as near as it gets."""
     net, target = instance(d, 0, width)
     rows = []
-    for name in [*STRATEGIES, FREE]:
+    for name in [*STRATEGIES.names(), FREE]:
         ticket = prune_weights(net, target, strategy=name, time_limit=20.0)
         kept = ticket.mask.kept_weights
         rows.append((d, width, name, kept, ticket.error.upper, str(ticket.status)))
@@ -96,7 +96,7 @@ def main() -> None:
     headings = (
         "d",
         "eps",
-        *STRATEGIES,
+        *STRATEGIES.names(),
         FREE,
         "free narrower than pensia",
         "units kept",

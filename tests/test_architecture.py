@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "notebook", "frozen"},
     {"rounding"},
     {"network", "domain", "theory", "layers"},
-    {"proof", "limits", "threads", "exact", "archive", "deep"},
+    {"registry", "files", "proof", "limits", "threads", "exact", "archive", "deep"},
     {"solution", "doors"},
     {"certify"},
     {"pruning"},
@@ -32,7 +32,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 ONLY = {
     "theory": {"errors", "rounding"},
     "check": {"network", "ticket", "exact", "proof", "errors", "notebook"},
-    "ticket": {"network", "solution", "exact", "archive", "proof", "errors"},
+    "ticket": {"network", "solution", "exact", "archive", "files", "proof", "errors"},
 }
 
 

@@ -14,8 +14,8 @@ from slth.embed import Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.layers import AveragePool, Conv, Dense, Identity, LeakyRelu, Relu, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
-from slth.pruning.neurons import prune_neurons
-from slth.pruning.weights import prune_weights
+from slth.pruning.neurons import contenders, prune_neurons
+from slth.pruning.weights import prune_weights, strategies
 from slth.pruning.weights.subset_sum import subset_sum
 from slth.solution import Enclosure, Enclosures, Solution, Status
 from slth.ticket import Ticket
@@ -54,6 +54,7 @@ __all__ = [
     "certify",
     "certify_many",
     "check",
+    "contenders",
     "embed",
     "load",
     "neuron",
@@ -61,6 +62,7 @@ __all__ = [
     "prune_weights",
     "random_network",
     "read_network",
+    "strategies",
     "subset_sum",
     "theory",
 ]

@@ -6,7 +6,7 @@ import pytest
 import slth
 from slth.deep import DeepNetwork, mlp
 from slth.embed.certificate import LayerErrors, certified_error
-from slth.embed.domain import signed
+from slth.embed.reach import signed
 from slth.embed.shape import target_of
 from slth.layers import Conv, Dense, Residual
 

@@ -7,7 +7,7 @@ import pytest
 
 import slth
 from slth.deep import DeepNetwork, mlp
-from slth.embed.domain import signed
+from slth.embed.reach import signed
 from slth.layers import Conv, Dense, Residual
 
 rng = np.random.default_rng(0)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import cyclopts
+from cyclopts import Parameter
 from rich.table import Table
 
 from slth.check import check
@@ -16,13 +18,22 @@ from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, requir
 from slth.cli.source import Source
 from slth.errors import InvalidInput
 from slth.pruning.neurons import prune_neurons
-from slth.pruning.neurons.contenders import contend
+from slth.pruning.neurons.contenders import CONTENDERS, contend
 from slth.pruning.weights import prune_weights
+from slth.pruning.weights.strategies import FREE, STRATEGIES
 from slth.solution import Solution
 
 app = cyclopts.App(name="prune", help="Find, certify and refute tickets of one network.")
 
 _DEFAULT_SOURCE = Source()
+_CONTENDERS = (
+    "Choose the units by one rule instead. The ticket is certified; nothing is proven of others. "
+    f"One of: {CONTENDERS.described()}."
+)
+_STRATEGIES = (
+    f"{FREE} (slth's own), or a construction of the literature for --readout relu, in fixed blocks "
+    f"of units, of which a side keeps: {STRATEGIES.described()}."
+)
 
 
 @app.command
@@ -34,7 +45,7 @@ def neurons(
     radius: float = 1.0,
     time_limit: float = 60.0,
     search_seed: int = 0,
-    strategy: str | None = None,
+    strategy: Annotated[str | None, Parameter(help=_CONTENDERS)] = None,
     out: Path | None = None,
     proof: Path | None = None,
     json: bool = False,
@@ -58,9 +69,6 @@ def neurons(
         Seconds.
     search_seed
         Seed of the search.
-    strategy
-        Choose the units by one rule of thumb instead: single, magnitude, forward, backward,
-        relevance, popup or rounding. The ticket is certified; nothing is proven of others.
     out
         Ticket file to write.
     proof
@@ -91,7 +99,7 @@ def weights(
     radius: float = 1.0,
     time_limit: float = 60.0,
     search_seed: int = 0,
-    strategy: str = "free",
+    strategy: Annotated[str, Parameter(help=_STRATEGIES)] = FREE,
     out: Path | None = None,
     proof: Path | None = None,
     json: bool = False,
@@ -112,9 +120,6 @@ def weights(
         Seconds.
     search_seed
         Seed of the search.
-    strategy
-        free (slth's own), or a construction of the literature for --readout relu, in fixed
-        blocks of units: malach (best single product), orseau (log-pruning), pensia (subset sums).
     out
         Ticket file to write.
     proof

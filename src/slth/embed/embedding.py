@@ -22,10 +22,10 @@ from slth.embed.assemble import (
     random_weights,
     widths,
 )
-from slth.embed.domain import Even
+from slth.embed.reach import Even
+from slth.embed.samples import Layer, LayerPlan
 from slth.embed.shape import Shape, as_target, network_of, target_of
 from slth.embed.solve import Solved
-from slth.embed.source import Layer, Plan
 from slth.errors import InvalidInput
 from slth.layers import FloatArray
 from slth.solution import Status
@@ -49,7 +49,7 @@ class Embedding:
     """
 
     shapes: tuple[Shape, ...]
-    plans: tuple[Plan, ...]
+    plans: tuple[LayerPlan, ...]
     seed: int
     construction: Construction
     domain: Even

@@ -21,7 +21,7 @@ def certified(net, target, units):
 
 @pytest.mark.parametrize("readout", ["linear", "relu"])
 @pytest.mark.parametrize("d", [1, 2, 4])
-@pytest.mark.parametrize("strategy", CONTENDERS)
+@pytest.mark.parametrize("strategy", CONTENDERS.names())
 def test_certified_and_no_better_than_the_optimum(strategy, d, readout):
     net, target = instance(6, d, 3, readout)
     lower, _, _ = least_error(net, target)
@@ -113,7 +113,7 @@ def test_refits_recover_a_target_in_their_span():
         assert fitted.network.output[:3] == pytest.approx([1.0, -2.0, 0.5], abs=1e-5)
 
 
-@pytest.mark.parametrize("strategy", CONTENDERS)
+@pytest.mark.parametrize("strategy", CONTENDERS.names())
 @pytest.mark.parametrize("width", [0, 1, 20_000])
 def test_any_width_gets_a_certified_ticket(strategy, width):
     net, target = slth.random_network(3, width, 1), slth.neuron([1.0, 0.0, 0.0])
@@ -154,7 +154,7 @@ def test_command_line(capsys):
     assert run([*arguments, "magnitude", "--json"]) == 0
     assert '"searcher": "magnitude"' in capsys.readouterr().out
     assert run([*arguments, "nothing"]) == 2
-    assert "unknown strategy" in capsys.readouterr().err
+    assert "unknown contender" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("readout", ["linear", "relu"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slth.limits import Deadline
 from slth.pruning.neurons.dual import Certificate, certified_bound
 from slth.pruning.neurons.kink import kink_certificate
-from slth.pruning.neurons.problem import Problem, into_ball, random_sphere
+from slth.pruning.neurons.problem import Problem, onto_sphere, random_sphere
 from slth.pruning.neurons.relaxation import relax
 from slth.pruning.neurons.witness import witness_bound
 from tests.pruning.neurons.brute import all_masks, instance, least_error
@@ -45,7 +45,7 @@ def test_no_mask_errs_less_than_a_certificate_says(seed, d, readout, count, cuto
     """Any multipliers at all: at its points some exact error of every mask reaches the bound."""
     rng = np.random.default_rng(seed)
     problem = Problem(*instance(5, d, seed, readout))
-    points = into_ball(rng.standard_normal((count, d)))
+    points = onto_sphere(rng.standard_normal((count, d)))
     assert all(sum(Fraction(x) ** 2 for x in point) <= 1 for point in points)
     certificate = Certificate(points, rng.choice([-1.0, 1.0], count), rng.random(count))
     dropped, kept = rng.random((2, 5)) < 0.2

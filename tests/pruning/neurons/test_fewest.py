@@ -16,7 +16,7 @@ from slth import InvalidInput, Status, prune_neurons
 from slth.cli import run
 from slth.limits import Deadline
 from slth.pruning.neurons.dual import Certificate, certified_bound
-from slth.pruning.neurons.problem import Problem, into_ball, random_sphere
+from slth.pruning.neurons.problem import Problem, onto_sphere, random_sphere
 from slth.pruning.neurons.relaxation import relax
 from tests.pruning.neurons.brute import all_masks, instance
 from tests.pruning.neurons.test_dual import exact_error_at
@@ -186,7 +186,7 @@ def test_bad_input_is_named(bad):
 def test_no_small_mask_errs_less_than_a_counted_certificate_says(seed, most, crowd, readout):
     rng = np.random.default_rng(seed)
     problem = Problem(*instance(5, 3, seed, readout))
-    points = into_ball(rng.standard_normal((4, 3)))
+    points = onto_sphere(rng.standard_normal((4, 3)))
     signs, multipliers = rng.choice([-1.0, 1.0], 4), rng.random(4)
     certificate = Certificate(points, signs, multipliers, crowd, most)
     bound = certified_bound(problem, certificate, cutoff=0.3)

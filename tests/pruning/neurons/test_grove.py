@@ -6,7 +6,7 @@ import pytest
 from slth import Status, prune_neurons
 from slth.limits import Deadline
 from slth.pruning.neurons import branch, grove
-from slth.pruning.neurons.branch import Verdict, search_tree
+from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.local import anneal
 from slth.pruning.neurons.problem import Problem
 from tests.pruning.neurons.brute import instance, least_error
@@ -37,7 +37,7 @@ def searched(problem, cutoff, deadline):
     _, points = anneal(problem, rng, Deadline(), moves=2000, runs=2)
 
     def judge(candidate):
-        return Verdict(candidate.error, None, False)
+        return Judgement(candidate.error, None, False)
 
     return search_tree(problem, cutoff, points, points[:20], rng, deadline, judge)
 

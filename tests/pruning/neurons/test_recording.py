@@ -10,7 +10,7 @@ import pytest
 import slth
 from slth.check import Outcome
 from slth.limits import Deadline
-from slth.pruning.neurons.branch import Verdict, search_tree
+from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.problem import Problem, random_sphere
 from slth.pruning.neurons.recording import Recording
 from slth.pruning.neurons.screening import screen
@@ -50,7 +50,7 @@ def test_the_bound_of_an_unfinished_tree_is_written_too(readout):
         left = iter(range(judgements))
 
         def judge(candidate, left=left):
-            return Verdict(candidate.error, None, next(left, None) is None)
+            return Judgement(candidate.error, None, next(left, None) is None)
 
         outcome_ = search_tree(
             problem, 0.3, points, points[::20], rng, Deadline(20), judge, recording

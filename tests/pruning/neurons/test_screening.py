@@ -6,16 +6,16 @@ from scipy.optimize import linprog
 
 import slth
 from slth.limits import Deadline
-from slth.pruning.neurons.branch import Verdict, search_tree
+from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.pool import PointPool
 from slth.pruning.neurons.problem import Problem, random_sphere
 from slth.pruning.neurons.screening import screen
 from slth.pruning.neurons.simplex import (
     OPTIMAL,
     add_row,
+    dual_simplex,
     empty_dictionary,
     safe_multipliers,
-    solve,
     start,
     weights_of,
 )
@@ -57,7 +57,7 @@ def test_screening_keeps_a_planted_ticket():
 
 
 def judged(candidate):
-    return Verdict(candidate.error, None, False)
+    return Judgement(candidate.error, None, False)
 
 
 @pytest.mark.parametrize("readout", ["linear", "relu"])
@@ -97,17 +97,17 @@ def test_simplex_agrees_with_a_general_solver(seed):
     dictionary = empty_dictionary(12, 120)
     start(dictionary, pool.arrays, rows[:4])
     for row in rows[4:]:
-        status, _ = solve(dictionary, pool.arrays, np.inf, 1000)
+        status, _ = dual_simplex(dictionary, pool.arrays, np.inf, 1000)
         assert status == OPTIMAL
         assert add_row(dictionary, pool.arrays, row)
-    solve(dictionary, pool.arrays, np.inf, 1000)
+    dual_simplex(dictionary, pool.arrays, np.inf, 1000)
     z = np.zeros(12)
     weights_of(dictionary, z)
     # A basic unit fixed at 0 is infeasible, and the dual simplex must mend it.
     basic = np.setdiff1d(np.arange(12), dictionary.nonbasic)
     assert basic.size > 0, "choose a seed whose optimum is fractional"
     dictionary.high[basic[0]] = 0.0
-    status, _ = solve(dictionary, pool.arrays, np.inf, 1000)
+    status, _ = dual_simplex(dictionary, pool.arrays, np.inf, 1000)
     assert status == OPTIMAL
     weights_of(dictionary, z)
     phi, f = problem.features(pool.points), problem.target_values(pool.points)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
-from slth.network import ReLUNetwork
+from slth.network import ReLUNetwork, require_networks
+from slth.pruning.neurons.entry import NeuronRace
 from slth.pruning.neurons.fewest import run_fewest
 from slth.pruning.neurons.pipeline import run
 from slth.pruning.neurons.problem import Problem
-from slth.pruning.neurons.race import Race
 from slth.solution import Solution
 
 __all__ = ["prune_neurons"]
@@ -59,8 +59,6 @@ def prune_neurons(
 
     Source: the problem of Theorem 1, Ferre et al., arXiv 2603.02234 v2.
     """
-    from slth.certify.enclose import require_networks
-
     require_networks(net, target)
     radius = require_positive("radius", radius)
     if eps is not None:
@@ -90,6 +88,6 @@ def prune_neurons(
                 fix="Leave proof out, or decide eps without fewest.",
             )
         return run_fewest(Problem(net, target), radius, eps, deadline, report, seed)
-    race = Race(Problem(net, target), radius, eps, deadline, report, recording=proof)
+    race = NeuronRace(Problem(net, target), radius, eps, deadline, report, recording=proof)
     run(race, seed)
     return race.solution()

@@ -26,13 +26,15 @@ from slth.pruning.neurons.sphere import peaks
 from slth.pruning.neurons.tree import CANDIDATE
 from slth.threads import crew, usable_threads
 
+# Points that a search may add to its pool; later ones are dropped, which costs time, not proofs.
 _POOL_ROOM = 4000
+_WORST = 12
 # The cutoff is set this far below a ticket's error: what is proven optimal is so to this factor.
 BELOW = 0.5 * OPTIMAL_WITHIN
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TreeResult:
     """bound: proven for every mask; finished: the tree is closed (bound is then the cutoff,
     unless a leaf stayed open); nodes, pivots: the work done; proof: of the bound, if written."""
 
@@ -44,7 +46,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What the certifier says of a candidate: a lower bound on its error and the point of the
     ball that attains it (None: no better one known); whether the search is to stop."""
 
@@ -60,10 +62,10 @@ def search_tree(
     first: FloatArray,
     rng: np.random.Generator,
     deadline: Deadline,
-    judge: Callable[[Candidate], Verdict],
+    judge: Callable[[Candidate], Judgement],
     recording: Recording | None = None,
     units: np.ndarray | None = None,
-) -> Outcome:
+) -> TreeResult:
     """Prove that every mask errs by at least `cutoff`, or find those that err less.
 
     Args:
@@ -111,7 +113,7 @@ def search_tree(
     bound = max(0.0, min(branch.bound for branch in branches))
     proof = recording.proof(pool.points) if recording and bound > 0.0 else None
     nodes, pivots = sum(b.nodes for b in branches), sum(b.pivots for b in branches)
-    return Outcome(bound, finished, nodes, pivots, proof)
+    return TreeResult(bound, finished, nodes, pivots, proof)
 
 
 def _settled(
@@ -121,7 +123,7 @@ def _settled(
     pool: PointPool,
     rng: np.random.Generator,
     deadline: Deadline,
-    judge: Callable[[Candidate], Verdict],
+    judge: Callable[[Candidate], Judgement],
 ) -> tuple[float, bool]:
     """Judge the mask that a branch has met, and add the points where it errs to the pool.
 
@@ -131,14 +133,15 @@ def _settled(
     places, heights = peaks(problem, keep.astype(np.float64), rng, deadline)
     error = float(heights.max(initial=0.0))
     if error < cutoff:
-        verdict = judge(Candidate(keep, error))
-        if verdict.stop:
+        judgement = judge(Candidate(keep, error))
+        if judgement.stop:
             return cutoff, True
-        error = max(error, verdict.error)
-        if verdict.witness is not None:
-            pool.add(verdict.witness[None])
+        error = max(error, judgement.error)
+        if judgement.witness is not None:
+            pool.add(judgement.witness[None])
         cutoff = min(cutoff, error * (1.0 - BELOW))
         pool.lower_cutoff(cutoff)
-    pool.add(places[:12])
+    # The points where the mask errs most; more would slow every node.
+    pool.add(places[:_WORST])
     branch.judged()
     return cutoff, False

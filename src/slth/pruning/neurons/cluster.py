@@ -16,8 +16,10 @@ from slth.network import BoolArray, ReLUNetwork
 from slth.pruning.neurons.local import Candidate, anneal, measure
 from slth.pruning.neurons.problem import Problem, random_sphere
 
+# Clusters grow by a factor of about 2.5: the best size depends on the instance.
 _SIZES = (24, 60, 150, 400, 1000)
 _RUNS = 4
+# All 2^12 masks of the nearest units, at some points, take milliseconds.
 _FEW, _FEW_POINTS = 12, 300
 # Passes over all sizes without a gain of 2 % before the search ends.
 _IDLE_PASSES = 3

@@ -13,19 +13,19 @@ from dataclasses import replace
 import numpy as np
 
 from slth.limits import Deadline, Report
-from slth.network import FloatArray
-from slth.pruning.neurons.branch import Verdict, search_tree
-from slth.pruning.neurons.census import Census
+from slth.network import BoolArray, FloatArray
+from slth.pruning.finding import OfAll
+from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.cluster import restricted, widened
+from slth.pruning.neurons.entry import NeuronRace, certified, enter_nothing
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.pipeline import run
 from slth.pruning.neurons.problem import Problem
-from slth.pruning.neurons.race import Race
 from slth.pruning.neurons.relaxation import WIDEST, relax
 from slth.pruning.neurons.screening import screen
 from slth.pruning.neurons.shrink import shrink
 from slth.pruning.neurons.sphere import cap_points
-from slth.solution import Solution, Status
+from slth.solution import Enclosure, Solution
 
 # Shares of the time left: to decide whether any ticket exists, to shrink one, to screen, and to
 # decide one count that is not the last.
@@ -38,81 +38,109 @@ def run_fewest(
     problem: Problem, radius: float, eps: float, deadline: Deadline, report: Report, seed: int
 ) -> Solution:
     """Work until the fewest units are proven or the time is up; an interrupt ends the work."""
-    census = Census(problem, radius, eps, deadline, report)
-    share = deadline.within(_DECIDING * deadline.remaining)
-    race = Race(problem, radius, eps, share, report)
-    try:
-        census.offer(np.ones(problem.width, np.bool_), "all units")
-        if census.keep is None:
-            run(race, seed)
-            census.offer(race.keep, str(race.stats.get("searcher", "search")))
-        if race.solution().status is Status.REFUTED:
-            census.prove(problem.width + 1, str(race.stats["prover"]))
-        elif "interrupted" not in race.stats:
-            _count(census, np.random.default_rng(seed))
-    except KeyboardInterrupt:
-        census.stats["interrupted"] = True
-    return census.solution(race.solution())
+    race = NeuronRace(problem, radius, eps, deadline, report, fewest=True)
+
+    def work() -> None:
+        _offer(race, np.ones(problem.width, np.bool_), "all units")
+        if not race.has_ticket_within:
+            share = deadline.within(_DECIDING * deadline.remaining)
+            decision = NeuronRace(problem, radius, eps, share, report)
+            run(decision, seed)
+            _take_over(race, decision)
+        if not race.decided:
+            _count(race, np.random.default_rng(seed))
+
+    race.run(work)
+    enter_nothing(race, seconds=0.5)
+    return race.solution()
 
 
-def _count(census: Census, rng: np.random.Generator) -> None:
+def _take_over(race: NeuronRace, decision: NeuronRace) -> None:
+    """What the search for any ticket within eps has found and proven."""
+    race.stats.update(decision.stats)
+    if decision.error is not None:
+        race.enter(decision.mask, decision.error, str(decision.stats["searcher"]))
+    if decision.bound > 0.0:
+        race.prove(decision.bound, str(decision.stats["prover"]))
+    if decision.finding().of_all is OfAll.NONE_WITHIN:
+        race.prove_least(race.problem.width + 1, str(decision.stats["prover"]))
+    if decision.interrupted:
+        raise KeyboardInterrupt
+
+
+def _offer(race: NeuronRace, keep: BoolArray, searcher: str, seconds: float = 5.0) -> Enclosure:
+    """Certify a mask, whatever it seems to err: a ticket of fewer units may err more."""
+    error = certified(race, keep, seconds)
+    race.enter(race.problem.mask(keep.copy()), error, searcher)
+    return error
+
+
+def _refute(race: NeuronRace, prover: str) -> None:
+    """No mask errs by less than the cutoff."""
+    race.prove_least(race.problem.width + 1, prover)
+    race.prove(race.cutoff, prover)
+
+
+def _count(race: NeuronRace, rng: np.random.Generator) -> None:
     """Shrink the ticket, then decide counts between what is proven and what is found."""
-    problem, deadline = census.problem, census.deadline
-    empty = census.offer(np.zeros(problem.width, np.bool_), "empty mask")
-    if empty.lower > census.unit_eps:
-        census.prove(1, "empty mask")
+    problem, deadline, eps = race.problem, race.deadline, race.unit_eps or 0.0
+    empty = _offer(race, np.zeros(problem.width, np.bool_), "empty mask")
+    if race.is_beyond(empty):
+        race.prove_least(1, "empty mask")
     points = np.zeros((0, problem.d))
-    if census.keep is not None and not census.settled:
+    if race.has_ticket_within and not race.decided:
         share = deadline.within(_SHRINKING * deadline.remaining)
-        keep, points = shrink(problem, census.keep, census.unit_eps, rng, share)
-        census.offer(keep, "shrinking")
-    if census.settled or problem.width > _SCREENABLE:
+        keep, points = shrink(problem, race.mask.output, eps, rng, share)
+        _offer(race, keep, "shrinking")
+    if race.decided or problem.width > _SCREENABLE:
         return
     share = deadline.within(_SCREENING * deadline.remaining)
-    dropped, _ = screen(problem, census.cutoff, rng, share)
+    dropped, _ = screen(problem, race.cutoff, rng, share)
     units = np.flatnonzero(~dropped)
-    census.stats["survivors"] = int(units.size)
-    if units.size == 0:
-        census.prove(problem.width + 1 if empty.lower > census.unit_eps else 0, "screening")
+    race.stats["survivors"] = int(units.size)
+    if units.size == 0 and race.is_beyond(empty):
+        _refute(race, "screening")
     if 0 < units.size <= WIDEST:
-        _bisect(census, units, points, rng)
+        _bisect(race, units, points, rng)
 
 
 def _bisect(
-    census: Census, units: np.ndarray, points: FloatArray, rng: np.random.Generator
+    race: NeuronRace, units: np.ndarray, points: FloatArray, rng: np.random.Generator
 ) -> None:
     """Decide counts until the proven one meets the ticket's, or the time is up.
 
     units: int64 [n], those that tickets within eps may keep.
     """
-    deadline = census.deadline
-    part = restricted(census.problem, units)
+    deadline = race.deadline
+    part = restricted(race.problem, units)
     if not part.linear:
-        points = np.concatenate([points, cap_points(part, census.cutoff, rng, deadline)])
+        points = np.concatenate([points, cap_points(part, race.cutoff, rng, deadline)])
     # Counts from `hard` on did not yield in their share of the time.
-    hard = census.units
-    while not census.settled and not deadline.expired:
-        hard = min(hard, census.units)
-        if census.least >= units.size:
+    hard = race.units
+    while not race.decided and not deadline.expired:
+        hard = min(hard, race.units)
+        if race.least >= units.size:
             most, share = int(units.size), 1.0
-        elif hard <= census.least:
-            most, share = census.least, 1.0
+        elif hard <= race.least:
+            most, share = race.least, 1.0
         else:
-            most, share = (census.least + hard - 1) // 2, _COUNTING
-        before = census.units
+            most, share = (race.least + hard - 1) // 2, _COUNTING
+        before = race.units
         limit = deadline.within(share * deadline.remaining)
-        points, refuted = _decide(census, units, part, most, points, rng, limit)
+        points, refuted = _decide(race, units, part, most, points, rng, limit)
         if refuted:
-            all_of_them = most >= units.size
-            census.prove(census.problem.width + 1 if all_of_them else most + 1, "branch and bound")
-        elif census.units == before:
+            if most >= units.size:
+                _refute(race, "branch and bound")
+            else:
+                race.prove_least(most + 1, "branch and bound")
+        elif race.units == before:
             if share == 1.0:
                 return
             hard = most
 
 
 def _decide(
-    census: Census,
+    race: NeuronRace,
     units: np.ndarray,
     part: Problem,
     most: int,
@@ -121,22 +149,21 @@ def _decide(
     deadline: Deadline,
 ) -> tuple[FloatArray, bool]:
     """Whether every mask of at most `most` of the units is proven to err by more than eps; a
-    ticket met instead goes to the census. Returns the points met too."""
+    ticket met instead goes to the race. Returns the points met too."""
     counted = replace(part, most=most)
     share = deadline.within(0.4 * deadline.remaining)
-    root = relax(counted, rng, share, cutoff=census.cutoff, points=points)
+    root = relax(counted, rng, share, cutoff=race.cutoff, points=points)
     points = np.unique(np.concatenate([points, root.points]), axis=0)
-    if root.bound >= census.cutoff:
+    if root.bound >= race.cutoff:
         return points, True
 
-    def judge(candidate: Candidate) -> Verdict:
-        keep = widened(census.problem, units, candidate.keep)
-        error = census.offer(keep, "branch and bound", seconds=2.0)
-        found = census.units <= most
+    def judge(candidate: Candidate) -> Judgement:
+        keep = widened(race.problem, units, candidate.keep)
+        error = _offer(race, keep, "branch and bound", seconds=2.0)
+        found = race.units <= most
         # The cutoff stays where it is: the count is what improves.
-        return Verdict(np.inf, error.witness, found)
+        return Judgement(np.inf, error.witness, found)
 
-    outcome = search_tree(counted, census.cutoff, points, root.tight, rng, deadline, judge)
-    nodes = census.stats.get("nodes", 0)
-    census.stats["nodes"] = outcome.nodes + (nodes if isinstance(nodes, int) else 0)
-    return points, outcome.bound >= census.cutoff
+    outcome = search_tree(counted, race.cutoff, points, root.tight, rng, deadline, judge)
+    race.count("nodes", outcome.nodes)
+    return points, outcome.bound >= race.cutoff

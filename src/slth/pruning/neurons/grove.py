@@ -35,6 +35,7 @@ from slth.pruning.neurons.tree import (
 )
 from slth.pruning.neurons.tree_log import empty_log
 
+# Memory of one branch and of all of them, at most.
 _TREE_BYTES, _ALL_BYTES = 300_000_000, 2_000_000_000
 # Table entries rewritten in one round, some hundredths of a second.
 _ROUND_ENTRIES = 60_000_000

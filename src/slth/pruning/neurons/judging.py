@@ -13,6 +13,7 @@ from slth.pruning.neurons.problem import Problem, random_sphere
 # Entries of a matrix of points by units: 16 million doubles are 128 MB.
 _ENTRIES = 16_000_000
 _FEWEST, _MOST = 32, 4000
+# Units whose features are held at once.
 _BLOCK = 512
 
 

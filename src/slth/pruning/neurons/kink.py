@@ -13,7 +13,7 @@ import numpy as np
 
 from slth.network import FloatArray
 from slth.pruning.neurons.dual import Certificate
-from slth.pruning.neurons.problem import into_ball
+from slth.pruning.neurons.problem import onto_sphere
 
 _WIDEST = 1.4  # radians: beyond it the outer points stop helping
 
@@ -38,7 +38,7 @@ def kink_certificate(
         ]
     )
     multipliers = np.array([np.sin(beta), np.sin(alpha), np.sin(alpha + beta)])
-    return Certificate(into_ball(points), sign * np.array([1.0, 1.0, -1.0]), multipliers)
+    return Certificate(onto_sphere(points), sign * np.array([1.0, 1.0, -1.0]), multipliers)
 
 
 def free_span(p: FloatArray, q: FloatArray, ranks: int = 1) -> tuple[FloatArray, FloatArray]:

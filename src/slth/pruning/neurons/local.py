@@ -15,6 +15,7 @@ from slth.threads import crew, usable_threads
 
 # Moves in one compiled slice: well under half a second at the sample sizes below.
 _SLICE_WORK = 60_000_000
+# Entries of the sample's matrix: 12 million single-precision numbers are 48 MB.
 _SAMPLE_ENTRIES = 12_000_000
 _COOLING = 0.15  # last over first temperature of a run
 
@@ -134,14 +135,17 @@ class _Cooling:
         keep, hot, rng = start
         state = keep.copy()
         best = keep.copy()
-        done, error = 0, np.float32(np.inf)
+        done, error = 0, np.inf
         while done < self.moves and not self.deadline.expired:
             count = min(self.step, self.moves - done)
             begin = hot * _COOLING ** (done / self.moves)
             end = hot * _COOLING ** ((done + count) / self.moves)
-            error = _moves(self.phi, self.f, self.cap, state, best, error, begin, end, count, rng)
+            error = cool(
+                *(self.phi, self.f, self.cap, state, best, error),
+                *(0.0, 0.0, begin, end, count, rng),
+            )
             done += count
-        return best, float(error)
+        return best, error
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -201,12 +205,19 @@ def propose(state, rng):
 
 
 @njit(cache=True, nogil=True)
-def _moves(phi, f, cap, state, best, best_error, hot, cold, count, rng):
-    """`count` proposals of a flip or a swap; `state` and `best` are updated in place."""
+def cool(phi, f, cap, state, best, record, goal, price, hot, cold, count, rng):
+    """`count` proposals of a flip or a swap; `state` and `best` are updated in place.
+
+    The energy of a mask is max(error on the sample, goal) + price * units. Without a price `best`
+    is the mask of least error and `record` that error; with one, the mask of fewest units within
+    the goal, and their number. Returns the record.
+    """
     width, size = phi.shape
     residual, current = start_at(phi, f, cap, state)
-    if current < best_error:
-        best_error = current
+    units = np.sum(state)
+    counting = price > 0.0
+    if (current <= goal and units < record) if counting else current < record:
+        record = float(units) if counting else float(current)
         best[:] = state
     probes = np.zeros(width, np.int64)
     cooling = np.log(cold / hot) / count
@@ -217,7 +228,11 @@ def _moves(phi, f, cap, state, best, best_error, hot, cold, count, rng):
             continue
         sign_i = np.float32(-1.0) if state[i] else np.float32(1.0)
         sign_j = np.float32(0.0) if j == i else -sign_i
-        limit = np.float32(current - heat * np.log(rng.random()))
+        more = int(sign_i + sign_j)
+        # The energy may rise by an exponential step; a dearer count leaves less for the error.
+        limit = np.float32(max(current, goal) - heat * np.log(rng.random()) - price * more)
+        if limit < goal:
+            continue
         if j != i:
             p = probes[j]
             r = residual[p] + sign_i * phi[i, p] + sign_j * phi[j, p]
@@ -233,7 +248,8 @@ def _moves(phi, f, cap, state, best, best_error, hot, cold, count, rng):
         if j != i:
             state[j] = not state[j]
         current = error
-        if current < best_error:
-            best_error = current
+        units += more
+        if (current <= goal and units < record) if counting else current < record:
+            record = float(units) if counting else float(current)
             best[:] = state
-    return best_error
+    return record

@@ -13,8 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
-
-_UNIT_ROUNDOFF = 2.0**-53
+from slth.rounding.outward import UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ class Problem:
     @cached_property
     def target_mass(self) -> float:
         """At least sum_j |b_j| ||v_j|| over the target's units."""
-        return math.fsum(_unit_norms(self.target)) * (1.0 + 4.0 * _UNIT_ROUNDOFF)
+        return math.fsum(_unit_norms(self.target)) * (1.0 + 4.0 * UNIT)
 
     @cached_property
     def direction(self) -> FloatArray | None:
@@ -99,18 +98,18 @@ class Problem:
 
 def rounding(operations: int) -> float:
     """gamma_n = n u / (1 - n u), rounded up: relative error of n roundings in any order."""
-    n = operations * _UNIT_ROUNDOFF
+    n = operations * UNIT
     return n / (1.0 - n) * (1.0 + 2.0**-40)
 
 
-def into_ball(points: FloatArray) -> FloatArray:
+def onto_sphere(points: FloatArray) -> FloatArray:
     """Scale nonzero rows to norm 1, then inward so that the exact norm is at most 1.
 
     points: float64 [P, d] -> float64 [P, d]. The computed norm and the quotient are off by at
     most a few roundings each, sqrt(d) of them at worst in the sum; (d + 8) ulps cover both.
     """
     norms = np.linalg.norm(points, axis=1, keepdims=True)
-    inward = 1.0 - (points.shape[1] + 8) * 2.0 * _UNIT_ROUNDOFF
+    inward = 1.0 - (points.shape[1] + 8) * 2.0 * UNIT
     return points / np.where(norms > 0.0, norms, 1.0) * inward
 
 
@@ -123,8 +122,8 @@ def random_sphere(rng: np.random.Generator, count: int, d: int) -> FloatArray:
         return np.array([[1.0], [-1.0]])
     if d == 2:
         angles = (np.arange(count) + rng.random()) * (2.0 * np.pi / count)
-        return into_ball(np.stack([np.cos(angles), np.sin(angles)], axis=1))
-    return into_ball(rng.standard_normal((count, d)))
+        return onto_sphere(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    return onto_sphere(rng.standard_normal((count, d)))
 
 
 def _unit_norms(net: ReLUNetwork) -> FloatArray:
@@ -133,5 +132,5 @@ def _unit_norms(net: ReLUNetwork) -> FloatArray:
     largest = np.max(np.abs(net.hidden), axis=1, initial=0.0)
     safe = np.where(largest > 0.0, largest, 1.0)
     norms = largest * np.linalg.norm(net.hidden / safe[:, None], axis=1)
-    norms *= (1.0 + (net.d + 8) * 2.0 * _UNIT_ROUNDOFF) * np.abs(net.output)
+    norms *= (1.0 + (net.d + 8) * 2.0 * UNIT) * np.abs(net.output)
     return norms + 1e-290

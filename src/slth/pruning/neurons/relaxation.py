@@ -21,9 +21,9 @@ from slth.pruning.neurons.simplex import (
     STUCK,
     Dictionary,
     add_row,
+    dual_simplex,
     empty_dictionary,
     rows_of,
-    solve,
     start,
     weights_of,
 )
@@ -31,7 +31,10 @@ from slth.pruning.neurons.sphere import peaks
 
 # The dense dictionary is quadratic in the width; beyond this the witness bound is stronger anyway.
 WIDEST = 400
+# Rounds of new rows, at most; rounds end by themselves when no row is violated.
 _ROUNDS = 300
+# Entries of the dictionary rewritten in one slice, some tenths of a second; a simplex that has not
+# settled after so many slices is given up.
 _PIVOT_WORK = 200_000_000
 _STUCK_SLICES = 200
 
@@ -116,7 +119,7 @@ def _solved(dictionary: Dictionary, pool: PointPool, cutoff: float, deadline: De
     """Solve in slices; False when the time is up or the arithmetic does not settle."""
     limit = max(20, min(2000, _PIVOT_WORK // dictionary.table.size))
     for _ in range(_STUCK_SLICES):
-        status, pivots = solve(dictionary, pool.arrays, cutoff + pool.tilted, limit)
+        status, pivots = dual_simplex(dictionary, pool.arrays, cutoff + pool.tilted, limit)
         if status != STUCK:
             return True
         if deadline.expired:

@@ -18,6 +18,8 @@ from slth.pruning.neurons.problem import Problem, random_sphere
 from slth.pruning.neurons.sphere import Sample, peaks
 from slth.threads import crew, usable_threads
 
+# Units that take part, and points of the sample at first and at most: 3000 by 4000 doubles are
+# 96 MB, and a scan of all units a tenth of a second.
 _WIDEST, _POINTS, _MOST_POINTS = 3000, 2000, 4000
 # Unit scans in one round, a tenth of a second or two, and cycles of drops and flips.
 _ROUND_SCANS, _MOST_CYCLES = 60_000, 60

@@ -13,11 +13,11 @@ import numpy as np
 from slth.certify.enclose import enclose
 from slth.limits import Deadline
 from slth.network import FloatArray
-from slth.pruning.neurons.branch import Verdict, search_tree
+from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.cluster import restricted, widened
 from slth.pruning.neurons.dual import Certificate
+from slth.pruning.neurons.entry import NeuronRace, offer
 from slth.pruning.neurons.local import Candidate
-from slth.pruning.neurons.race import Race
 from slth.pruning.neurons.recording import Drops, Recording, one_leaf
 from slth.pruning.neurons.relaxation import WIDEST, relax
 from slth.pruning.neurons.screening import screen
@@ -25,7 +25,11 @@ from slth.pruning.neurons.sphere import cap_points
 
 
 def climb_rung(
-    race: Race, cutoff: float, points: FloatArray, rng: np.random.Generator, share: float = 1.0
+    race: NeuronRace,
+    cutoff: float,
+    points: FloatArray,
+    rng: np.random.Generator,
+    share: float = 1.0,
 ) -> tuple[FloatArray, bool]:
     """Raise the race's bound towards `cutoff` (on the unit ball), or improve its ticket.
 
@@ -58,12 +62,12 @@ def climb_rung(
     if race.finished or root.bound >= cutoff:
         return points, True
 
-    def judge(candidate: Candidate) -> Verdict:
+    def judge(candidate: Candidate) -> Judgement:
         whole = Candidate(widened(race.problem, units, candidate.keep), candidate.error)
-        error = race.offer(whole, "branch and bound", seconds=3.0, rtol=1e-5)
+        error = offer(race, whole, "branch and bound", seconds=3.0, rtol=1e-5)
         if error is None:
-            return Verdict(candidate.error, None, race.finished)
-        return Verdict(error.lower, error.witness, race.finished)
+            return Judgement(candidate.error, None, race.finished)
+        return Judgement(error.lower, error.witness, race.finished)
 
     recording = Recording(width, drops) if race.recording else None
     outcome = search_tree(part, cutoff, points, root.tight, rng, deadline, judge, recording, units)
@@ -72,7 +76,7 @@ def climb_rung(
     return points, outcome.finished
 
 
-def prove_empty(race: Race, prover: str, cutoff: float = math.inf, drops: Drops = ()) -> None:
+def prove_empty(race: NeuronRace, prover: str, cutoff: float = math.inf, drops: Drops = ()) -> None:
     """Record what the empty mask errs, up to the cutoff, as the bound: no unit but those that
     screening dropped may be kept."""
     problem = race.problem

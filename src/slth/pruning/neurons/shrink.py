@@ -7,11 +7,10 @@ count matters. The sample grows by the worst points of each result, as in `local
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.pruning.neurons.local import propose, start_at, worst_after
+from slth.pruning.neurons.local import cool
 from slth.pruning.neurons.problem import Problem, random_sphere
 from slth.pruning.neurons.sphere import Sample, peaks
 
@@ -77,55 +76,13 @@ def _anneal(
     state, best = start.copy(), start.copy()
     hot = goal * float(rng.uniform(*_HOT))
     step = max(200, _SLICE_WORK // max(1, sample.size))
-    done, fewest = 0, int(start.sum())
+    done, fewest = 0, float(start.sum())
     moves = max(_MOVES, 300 * problem.width)
     while done < moves and not deadline.expired:
         count = min(step, moves - done)
         begin = hot * _COOLING ** (done / moves)
         end = hot * _COOLING ** ((done + count) / moves)
         price = _PRICE * goal
-        fewest = _moves(phi, f, cap, state, best, fewest, goal, price, begin, end, count, rng)
+        fewest = cool(phi, f, cap, state, best, fewest, goal, price, begin, end, count, rng)
         done += count
     return best
-
-
-@njit(cache=True, nogil=True)
-def _moves(phi, f, cap, state, best, fewest, goal, price, hot, cold, count, rng):
-    """`count` proposals of a flip or a swap; `state` and `best` are updated in place."""
-    width, size = phi.shape
-    residual, current = start_at(phi, f, cap, state)
-    units = np.sum(state)
-    if current <= goal and units < fewest:
-        fewest = units
-        best[:] = state
-    probes = np.zeros(width, np.int64)
-    cooling = np.log(cold / hot) / count
-    for move in range(count):
-        heat = hot * np.exp(cooling * move)
-        i, j = propose(state, rng)
-        if j < 0:
-            continue
-        sign_i = np.float32(-1.0) if state[i] else np.float32(1.0)
-        sign_j = np.float32(0.0) if j == i else -sign_i
-        more = int(sign_i + sign_j)
-        # The energy may rise by an exponential step; a dearer count leaves less for the error.
-        limit = max(current, goal) - heat * np.log(rng.random()) - price * more
-        if limit < goal:
-            continue
-        error, probe = worst_after(
-            residual, cap, sign_i, phi[i], sign_j, phi[j], np.float32(limit), probes[i]
-        )
-        if error > limit:
-            probes[i] = probe
-            continue
-        for p in range(size):
-            residual[p] += sign_i * phi[i, p] + sign_j * phi[j, p]
-        state[i] = not state[i]
-        if j != i:
-            state[j] = not state[j]
-        current = error
-        units += more
-        if current <= goal and units < fewest:
-            fewest = units
-            best[:] = state
-    return fewest

@@ -21,8 +21,11 @@ from numba import njit
 from slth.network import FloatArray
 
 OPTIMAL, ABOVE_CUTOFF, STUCK = 0, 1, 2
+# How far a basic variable may be out of its bounds, of values of order 1: float updates of a table
+# of hundreds of rows leave errors of about 1e-12, and multipliers are certified afterwards anyway.
 _TOLERANCE = 1e-9
-_TINY_PIVOT = 1e-9
+# Dividing by less would let those errors grow to the size of the values.
+TINY_PIVOT = 1e-9
 
 
 class Dictionary(NamedTuple):
@@ -222,7 +225,7 @@ def _entering(d, i, goal, ratio):
     for k in range(width + 1):
         ratio[k] = np.inf
         a = table[i, k]
-        if abs(a) < _TINY_PIVOT:
+        if abs(a) < TINY_PIVOT:
             continue
         v = d.nonbasic[k]
         low = True
@@ -260,7 +263,7 @@ def _entering(d, i, goal, ratio):
 
 
 @njit(cache=True, nogil=True)
-def solve(d, pool, cutoff, limit):
+def dual_simplex(d, pool, cutoff, limit):
     """Dual simplex until optimal, above the cutoff, or stuck (`limit` pivots, or no pivot left).
 
     Returns the status and the number of pivots.

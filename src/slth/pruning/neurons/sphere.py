@@ -1,7 +1,7 @@
 """Where a residual is large: samples of the sphere, and climbing to local maxima on it.
 
 Nothing here enters a bound: points are only proposed. A point proposed is made exact by
-`into_ball` and re-evaluated with its rounding error wherever it serves a proof.
+`onto_sphere` and re-evaluated with its rounding error wherever it serves a proof.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from slth.certify.ascent import local_maxima
 from slth.certify.problem.objective import objectives
 from slth.limits import Deadline
 from slth.network import FloatArray, ReLUNetwork
-from slth.pruning.neurons.problem import Problem, into_ball
+from slth.pruning.neurons.problem import Problem, onto_sphere
 
 # Cosines: starts this far apart rarely climb to one peak; peaks this close are one peak.
 _APART, _DISTINCT = 0.995, 1.0 - 1e-7
@@ -102,7 +102,7 @@ def peaks(
     everywhere, heights = np.concatenate(points), np.concatenate(values)
     order = np.argsort(-heights, kind="stable")
     order = order[spread(everywhere[order], count, _DISTINCT)]
-    return into_ball(everywhere[order]), np.maximum(heights[order], 0.0)
+    return onto_sphere(everywhere[order]), np.maximum(heights[order], 0.0)
 
 
 def cap_points(
@@ -123,7 +123,7 @@ def cap_points(
     # On the peak of one unit f falls as the cosine.
     widest = np.arccos(min(1.0, max(0.0, level / heights[0])))
     angles = widest * rng.random((count, 1)) ** (1.0 / (problem.d - 1))
-    return np.concatenate([points, into_ball(np.cos(angles) * top + np.sin(angles) * away)])
+    return np.concatenate([points, onto_sphere(np.cos(angles) * top + np.sin(angles) * away)])
 
 
 def spread(points: FloatArray, count: int, cosine: float) -> np.ndarray:

@@ -17,12 +17,13 @@ from slth.network import FloatArray
 from slth.pruning.neurons.simplex import (
     ABOVE_CUTOFF,
     OPTIMAL,
+    TINY_PIVOT,
     Dictionary,
     add_row,
+    dual_simplex,
     multipliers_of,
     rows_of,
     safe_multipliers,
-    solve,
     start,
     weights_of,
 )
@@ -37,11 +38,18 @@ CUTOFF, SLIP, OPEN, TILTED = 0, 1, 2, 3
 
 # What became of a visit to a node.
 _CLOSED, _CANDIDATE, _BRANCH, _PAUSE = 0, 1, 2, 3
+# Rounds of new rows at one node before it is branched on, whatever they brought.
 _MOST_TRIES = 60
+# Rounds in which rows are added that the relaxation's optimum violates by more than this part of
+# the way to the cutoff; later ones only where the mask is integral.
 _SEPARATION_ROUNDS = 1
 _SEPARATION = 0.1
+# Units whose branches are tried by a few dual pivots each before one of them is chosen.
 _PROBES, _PROBE_PIVOTS = 4, 6
+# This near to 0 or 1 a unit counts as decided: a thousand times the simplex's tolerance.
 _INTEGRAL = 1e-6
+# What summing the gains in another order, up to a thousand of them, may change.
+_SURE = 1.0 - 1e-9
 
 
 class Tree(NamedTuple):
@@ -165,7 +173,7 @@ def _fix(d, gains, room, log):
     first = True
     for k in range(width + 1):
         v = d.nonbasic[k]
-        if v < width and d.low[v] < d.high[v] and abs(gains[v]) * (1.0 - 1e-9) > room:
+        if v < width and d.low[v] < d.high[v] and abs(gains[v]) * _SURE > room:
             favoured = d.low[v] if gains[v] > 0.0 else d.high[v]
             if d.at[k] == favoured:
                 d.low[v] = favoured
@@ -188,7 +196,7 @@ def _penalties(d, z, room, unit, down, up):
         least_down, least_up = np.inf, np.inf
         for k in range(width + 1):
             a = d.table[r, k]
-            if abs(a) < 1e-9:
+            if abs(a) < TINY_PIVOT:
                 continue
             u = d.nonbasic[k]
             low = True
@@ -238,7 +246,7 @@ def _choose(tree, d, pool, z, cutoff, unit, down, up):
                 scratch.high[unit[q]] = 0.0
             else:
                 scratch.low[unit[q]] = 1.0
-            status, pivots = solve(scratch, pool, cutoff, _PROBE_PIVOTS)
+            status, pivots = dual_simplex(scratch, pool, cutoff, _PROBE_PIVOTS)
             tree.counts[PIVOTS] += pivots
             gain = room if status == ABOVE_CUTOFF else min(room, scratch.value[0] - value)
             if side == 0:
@@ -269,7 +277,7 @@ def _visit(tree, pool, z, log, gains, excess, unit, down, up, limit):
     while counts[TRIES] < _MOST_TRIES:
         counts[TRIES] += 1
         cutoff = tree.levels[CUTOFF]
-        status, pivots = solve(d, pool, cutoff + tree.levels[TILTED], limit)
+        status, pivots = dual_simplex(d, pool, cutoff + tree.levels[TILTED], limit)
         counts[PIVOTS] += pivots
         bound = _safe(tree, d, pool, gains)
         if bound > tree.bound[depth]:

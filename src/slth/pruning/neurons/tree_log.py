@@ -16,6 +16,7 @@ from slth.network import FloatArray
 
 # Visits of one node, each with new multipliers, that the log has room for.
 _VISITS = 64
+# Nodes logged between two readings.
 _NODES = 4096
 
 

@@ -20,10 +20,15 @@ from slth.pruning.neurons.dual import Certificate, certified_bound
 from slth.pruning.neurons.kink import free_span, kink_certificate
 from slth.pruning.neurons.problem import Problem
 
+# Entries of a matrix of spots by units: 4 million doubles are 32 MiB.
 _SCAN_ENTRIES = 4_000_000
+# Scans of so many entries where one holds few spots, in networks of more than 20,000 units.
 _SCANS = 20
+# Units of the target tried, each with scans and linear programs: those of least jump bound little.
 _TARGET_UNITS = 20
+# Nearest hyperplanes on either side at which a cone may end; all pairs are tried.
 _RANKS = 4
+# Linear programs for a spot, at most: they end by themselves when one gains less than 1e-6.
 _PUSHES = 12
 
 

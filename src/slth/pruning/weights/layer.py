@@ -1,7 +1,7 @@
 """Several target neurons at once, with signed outputs and biases: one more layer of ReLUs.
 
 With one hidden layer no mask reaches a target of several neurons at a logarithmic width, whatever
-the readout: linear, its kinks must lie near the target's (`slth.pruning.weights.witness`); relu,
+the readout: linear, its kinks must lie near the target's (`slth.pruning.weights.kink_bound`); relu,
 only a single neuron is the ReLU of a sum of functions of one coordinate. So the random network
 here is
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from slth.limits import Deadline
-from slth.pruning.neurons.plane.search import search_circle
+from slth.pruning.neurons.plane.walk_search import search_circle
 from slth.pruning.neurons.plane.wedge import wedge_bound
 from tests.pruning.neurons.every_subset import errors_of_all, gaussian
 

@@ -3,28 +3,34 @@
 A contender proposes a mask from a sample of the sphere; nothing is retrained, so its answer is a
 ticket like any other, only without a proof that there is no better one. `refit.py` holds two
 comparisons that are *not* tickets: the same hidden units with trained output weights.
+
+Your own: `slth.contenders.register(name, function, summary=...)`, or an entry point of the group
+`slth.contenders`. function(problem, rng, deadline) gives the units to keep, bool [N]: `problem` is
+a `slth.pruning.neurons.problem.Problem`, `rng` the generator that it draws from, `deadline` says
+when to return what there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
-from slth.certify.enclose import require_networks
 from slth.errors import InvalidInput, require_count, require_positive, require_time_limit
 from slth.limits import Deadline, Report, silent
-from slth.network import ReLUNetwork
-from slth.pruning.neurons.contenders.lp_rounding import round_relaxation
-from slth.pruning.neurons.contenders.magnitude import keep_largest
-from slth.pruning.neurons.contenders.popup import pop_up
+from slth.network import BoolArray, ReLUNetwork, require_networks
+from slth.pruning.neurons.contenders import (  # noqa: F401  each registers itself
+    backward,
+    forward,
+    lp_rounding,
+    magnitude,
+    popup,
+    relevance,
+    single,
+)
+from slth.pruning.neurons.contenders.contender import CONTENDERS, Contender, register
 from slth.pruning.neurons.contenders.refit import REFITS, Refit, refit_least_squares, refit_minimax
-from slth.pruning.neurons.contenders.relevance import trim_irrelevant
-from slth.pruning.neurons.contenders.single import keep_one
-from slth.pruning.neurons.greedy import greedy_backward, greedy_forward
+from slth.pruning.neurons.entry import NeuronRace, enter_nothing, offer, sharpen
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem
-from slth.pruning.neurons.race import Race
 from slth.solution import Solution
 
 __all__ = [
@@ -35,19 +41,11 @@ __all__ = [
     "contend",
     "refit_least_squares",
     "refit_minimax",
+    "register",
 ]
 
-Contender = Callable[[Problem, np.random.Generator, Deadline], Candidate]
-
-CONTENDERS: Mapping[str, Contender] = {
-    "single": keep_one,
-    "magnitude": keep_largest,
-    "forward": greedy_forward,
-    "backward": greedy_backward,
-    "relevance": trim_irrelevant,
-    "popup": pop_up,
-    "rounding": round_relaxation,
-}
+# Of the time, for choosing; the rest is for the certificate.
+_CHOOSING = 0.7
 
 
 def contend(
@@ -75,20 +73,32 @@ def contend(
     Raises:
         InvalidInput: an unknown strategy, or what `prune_neurons` refuses.
     """
-    if strategy not in CONTENDERS:
-        raise InvalidInput(
-            "unknown strategy",
-            got=repr(strategy),
-            expected=f"one of {', '.join(CONTENDERS)}",
-            fix="Leave the strategy out to search with everything slth has.",
-        )
+    contender = CONTENDERS[strategy]
     require_networks(net, target)
     deadline = Deadline(require_time_limit(time_limit))
     radius = require_positive("radius", radius)
     eps = None if eps is None else require_positive("eps", eps)
     rng = np.random.default_rng(require_count("seed", seed, least=0))
-    race = Race(Problem(net, target), radius, eps, deadline, report)
-    found = CONTENDERS[strategy](race.problem, rng, deadline.within(0.7 * deadline.remaining))
-    race.offer(Candidate(found.keep, -np.inf), strategy)
-    race.sharpen()
+    race = NeuronRace(Problem(net, target), radius, eps, deadline, report)
+
+    def work() -> None:
+        share = deadline.within(_CHOOSING * deadline.remaining)
+        keep = _require_keep(strategy, contender(race.problem, rng, share), net.width)
+        offer(race, Candidate(keep, -np.inf), strategy)
+        sharpen(race)
+
+    race.run(work)
+    enter_nothing(race, seconds=0.5)
     return race.solution()
+
+
+def _require_keep(strategy: str, keep: object, width: int) -> BoolArray:
+    if isinstance(keep, np.ndarray) and keep.dtype == np.bool_ and keep.shape == (width,):
+        return keep
+    got = f"{keep.dtype} {keep.shape}" if isinstance(keep, np.ndarray) else type(keep).__name__
+    raise InvalidInput(
+        f"contender {strategy!r} does not give a mask",
+        got=got,
+        expected=f"bool ({width},), an array that says of every unit whether it is kept",
+        fix="Return such an array.",
+    )

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from slth.limits import Deadline
-from slth.network import ReLUNetwork
+from slth.network import BoolArray, ReLUNetwork
 from slth.pruning.neurons.cluster import aligned_units, restricted, widened
+from slth.pruning.neurons.contenders.contender import register
 from slth.pruning.neurons.judging import best_prefix, sample_points, worst_error
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem
 from slth.pruning.neurons.relaxation import WIDEST, relax
 
+# Random masks drawn: a second at most.
 _DRAWS = 1000
 
 
-def round_relaxation(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:
+def round_relaxation(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> BoolArray:
     """The best threshold of z in [0, 1]^N that solves the relaxation, or of 1,000 masks that keep
     unit i with probability z_i; beyond 400 units only the best aligned ones take part.
 
@@ -24,7 +26,7 @@ def round_relaxation(problem: Problem, rng: np.random.Generator, deadline: Deadl
     """
     units = aligned_units(problem, min(problem.width, WIDEST))
     if units.size == 0:
-        return Candidate(np.zeros(problem.width, np.bool_), np.inf)
+        return np.zeros(problem.width, np.bool_)
     part = restricted(problem, units)
     straight = Problem(ReLUNetwork(part.net.hidden, part.net.output), part.target)
     z = relax(straight, rng, deadline.within(0.8 * deadline.remaining), rtol=1e-2).weights
@@ -38,4 +40,11 @@ def round_relaxation(problem: Problem, rng: np.random.Generator, deadline: Deadl
             best = Candidate(keep, error)
         if deadline.expired:
             break
-    return Candidate(widened(problem, units, best.keep), best.error)
+    return widened(problem, units, best.keep)
+
+
+register(
+    "rounding",
+    round_relaxation,
+    summary="thresholds and random roundings of the linear relaxation",
+)

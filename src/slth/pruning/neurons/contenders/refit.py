@@ -12,16 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from slth.certify.enclose import enclose, require_networks
+from slth.certify.enclose import enclose
 from slth.errors import require_time_limit
 from slth.limits import Deadline
-from slth.network import FloatArray, ReLUNetwork
+from slth.network import FloatArray, ReLUNetwork, require_networks
 from slth.pruning.neurons.judging import sample_points
 from slth.pruning.neurons.problem import Problem
 from slth.pruning.neurons.sphere import peaks
 from slth.solution import Enclosure
 
+# Linear programs, at most; each adds the points where the last optimum errs most.
 _ROUNDS = 60
+# Ends when the error exceeds the program's value by less than this fraction.
 _RTOL = 1e-4
 
 

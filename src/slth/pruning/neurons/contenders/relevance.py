@@ -13,12 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from slth.limits import Deadline
+from slth.network import BoolArray
+from slth.pruning.neurons.contenders.contender import register
 from slth.pruning.neurons.judging import sample_points, worst_error
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem
 
 
-def trim_irrelevant(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:
+def trim_irrelevant(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> BoolArray:
     """From all units, remove the least relevant one at a time."""
     points = sample_points(problem, rng)
     phi = problem.features(points)
@@ -38,4 +40,11 @@ def trim_irrelevant(problem: Problem, rng: np.random.Generator, deadline: Deadli
         error = worst_error(problem, sums, f)
         if error < best.error:
             best = Candidate(keep.copy(), error)
-    return best
+    return best.keep
+
+
+register(
+    "relevance",
+    trim_irrelevant,
+    summary="skeletonization (Mozer and Smolensky 1989): trim the unit of least relevance",
+)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from slth.limits import Deadline
+from slth.network import BoolArray
+from slth.pruning.neurons.contenders.contender import register
 from slth.pruning.neurons.judging import sample_points, worst_error
-from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem
 
+# Units whose features are held at once.
 _BLOCK = 512
 
 
-def keep_one(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:
+def keep_one(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> BoolArray:
     """The best mask of at most one unit. Nothing is rescaled: a ticket keeps output weights, where
     the lemma lets the output weight be free."""
     points = sample_points(problem, rng)
@@ -31,4 +33,11 @@ def keep_one(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> 
     keep = np.zeros(problem.width, np.bool_)
     if unit >= 0:
         keep[unit] = True
-    return Candidate(keep, best)
+    return keep
+
+
+register(
+    "single",
+    keep_one,
+    summary="the one best unit (the construction of Lemma 10, output weight as drawn)",
+)

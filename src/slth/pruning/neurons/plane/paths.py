@@ -252,7 +252,7 @@ def list_paths(half, bands, climb, place, ends, kept, most):
     return -1, found, nodes
 
 
-class Store(NamedTuple):
+class PathStore(NamedTuple):
     """Paths of one half in buckets, for `join_paths`.
 
     ends [S, 8], kept [S, W]: as `list_paths` writes them. size: edge of a bucket's cube in (A, B,
@@ -266,10 +266,10 @@ class Store(NamedTuple):
     order: np.ndarray
 
 
-def new_store(ends: np.ndarray, kept: np.ndarray, size: float) -> Store:
+def new_store(ends: np.ndarray, kept: np.ndarray, size: float) -> PathStore:
     """Sort the paths into cubes of that edge."""
     start, order = _buckets(ends, size)
-    return Store(ends, kept, size, start, order)
+    return PathStore(ends, kept, size, start, order)
 
 
 @njit(cache=True, nogil=True)

@@ -28,6 +28,7 @@ from slth.pruning.neurons.plane.paths import (
     new_store,
 )
 
+# Frames of steeper coordinates are left alone: the rounding budget grows with the slope.
 _MOST_SLOPE = 4096.0
 # Units of a half, at most: the rounding budget counts on it.
 _MOST_UNITS = 512

@@ -289,8 +289,8 @@ def _close(first, second, paths, units, closing, fine, best, keep):
 
 
 @njit(cache=True, nogil=True)
-def explore(halves, bands, tables, cells, ending, starts, begin, limits, units, closing, orders,
-            room, keep):  # fmt: skip
+def explore_walks(halves, bands, tables, cells, ending, starts, begin, limits, units, closing,
+                  orders, room, keep):  # fmt: skip
     """Join the paths of the first and of the second half, one start after another.
 
     halves, bands, tables: of (first, second), in either order, the walk, its bands and its viable

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
+from slth.errors import InvalidInput
 from slth.network import FloatArray, Mask, ReLUNetwork
-
-# (values float64 [m], wanted, tolerance) -> indices of the values to keep: their sum should be
-# within the tolerance of `wanted`.
-Serve = Callable[[FloatArray, float, float], NDArray[np.int64]]
+from slth.pruning.weights.strategies.strategy import Serve
 
 
 def block_mask(net: ReLUNetwork, sides: FloatArray, eps: float, serve: Serve) -> Mask:
@@ -31,5 +26,22 @@ def block_mask(net: ReLUNetwork, sides: FloatArray, eps: float, serve: Serve) ->
         values = net.output[units] * np.abs(net.hidden[units, j])
         for side, sign in enumerate((1.0, -1.0)):
             own = np.flatnonzero((net.hidden[units, j] * sign > 0.0) & (values != 0.0))
-            hidden[units[own[serve(values[own], float(sides[side, j]), tolerance)]], j] = True
+            chosen = serve(values[own], float(sides[side, j]), tolerance)
+            hidden[units[own[_require_indices(chosen, len(own))]], j] = True
     return Mask(hidden, hidden.sum(axis=1) > 0)
+
+
+def _require_indices(chosen: object, count: int) -> np.ndarray:
+    """What a strategy chose, if it is indices of the values that it was shown."""
+    if (
+        isinstance(chosen, np.ndarray)
+        and (chosen.ndim, chosen.dtype.kind) == (1, "i")
+        and ((chosen >= 0) & (chosen < count)).all()
+    ):
+        return chosen
+    raise InvalidInput(
+        "a strategy does not give indices",
+        got=repr(chosen),
+        expected=f"int64 [k], some of 0 .. {count - 1}",
+        fix="Return the indices of the values to keep.",
+    )

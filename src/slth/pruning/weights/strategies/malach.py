@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slth.network import FloatArray
+from slth.pruning.weights.strategies.strategy import register
 
 
 def best_product(values: FloatArray, wanted: float, tolerance: float) -> NDArray[np.int64]:
@@ -16,3 +17,6 @@ def best_product(values: FloatArray, wanted: float, tolerance: float) -> NDArray
     best = int(np.abs(values - wanted).argmin())
     keep = abs(values[best] - wanted) < abs(wanted)
     return np.array([best] if keep else [], dtype=np.int64)
+
+
+register("malach", best_product, summary="the one product nearest to the weight wanted")

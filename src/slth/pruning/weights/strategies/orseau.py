@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from slth.network import FloatArray
 from slth.pruning.weights.strategies.malach import best_product
+from slth.pruning.weights.strategies.strategy import register
 
 _GOLDEN = 0.5 * (1.0 + 5.0**0.5)
 # Numbers of batches tried when no error is asked for.
@@ -38,3 +39,10 @@ def _by_batches(values: FloatArray, wanted: float, count: int) -> NDArray[np.int
         kept += found.tolist()
         wanted -= float(values[found].sum())
     return np.array(kept, dtype=np.int64)
+
+
+register(
+    "orseau",
+    shrinking_residual,
+    summary="of each of O(log 1/eps) batches the product nearest to what is still missing",
+)

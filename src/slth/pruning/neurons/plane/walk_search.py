@@ -17,7 +17,7 @@ from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
 from slth.pruning.neurons.plane.frame import MOST_UNITS, Frame, frame_of
 from slth.pruning.neurons.plane.refute import walk_all
-from slth.pruning.neurons.plane.walk import best_of_all, explore, new_room, viable_states
+from slth.pruning.neurons.plane.walk import best_of_all, explore_walks, new_room, viable_states
 from slth.pruning.neurons.plane.wedge import wedge_bound
 
 _SLOPE, _ROWS = 4.0, 4096
@@ -234,7 +234,7 @@ class _Walks:
         if self.swapped:
             tilt, aim = -1.0 - tilt, -aim
         closing = (_DRIFT * self.eps, self.rise, self.level, _MISS * self.eps, _FINE * self.eps)
-        _, error, hits, half_way, both_ways, work, _ = explore(
+        _, error, hits, half_way, both_ways, work, _ = explore_walks(
             self.halves[turn],
             self.bands[turn],
             tables[turn],

@@ -38,7 +38,7 @@ LEAST_SAMPLES, MOST_SAMPLES = 2, 30
 
 
 @dataclass(frozen=True)
-class Plan:
+class LayerPlan:
     """What one affine layer of the target is pruned from.
 
     Attributes:
@@ -79,7 +79,7 @@ class Layer:
     """
 
     shape: Shape
-    plan: Plan
+    plan: LayerPlan
     pools: Pools
     seed: int
     index: int
@@ -139,7 +139,7 @@ class Layer:
         return products, slots
 
 
-def split_pools(seed: int, index: int, plan: Plan, channels: int, sides: int) -> Pools:
+def split_pools(seed: int, index: int, plan: LayerPlan, channels: int, sides: int) -> Pools:
     """The pools behind split layer `index` that reads `channels` channels."""
     pool = plan.samples + SPARE_SPLIT
     constant = plan.bias_samples + SPARE_SPLIT if plan.bias_samples else 0
@@ -160,7 +160,7 @@ def split_pools(seed: int, index: int, plan: Plan, channels: int, sides: int) ->
     )
 
 
-def copied_pools(seed: int, index: int, plan: Plan, channels: int, copies: int) -> Pools:
+def copied_pools(seed: int, index: int, plan: LayerPlan, channels: int, copies: int) -> Pools:
     """The pools behind random layer `index` that holds `copies` of every channel."""
     constant = plan.bias_samples + SPARE_SPLIT if plan.bias_samples else 0
     units = np.arange(channels * copies).reshape(channels, copies)

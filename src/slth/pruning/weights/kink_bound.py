@@ -24,10 +24,11 @@ import numpy as np
 from slth.network import FloatArray, ReLUNetwork
 from slth.rounding.outward import UNIT
 
+# Smaller weights could make products with them underflow.
 _TINY = 1e-280
 
 
-def witness_bound(net: ReLUNetwork, target: ReLUNetwork) -> float:
+def kink_bound(net: ReLUNetwork, target: ReLUNetwork) -> float:
     """A number that sup_{||x||_2 <= 1} |g_M - target| reaches for every weight mask M of `net`.
 
     Nothing is proven (0.0) for the relu readout, for targets with a relu readout and several

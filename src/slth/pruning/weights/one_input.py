@@ -24,12 +24,10 @@ _TINY = 1e-300
 
 @dataclass(frozen=True)
 class LineTicket:
-    """The mask found; bound: proven lower bound on every mask's error; optimal: whether both sides
-    were solved to optimality."""
+    """The mask found; bound: proven lower bound on every mask's error."""
 
     mask: Mask
     bound: float
-    optimal: bool
 
 
 def prune_line(
@@ -42,7 +40,6 @@ def prune_line(
     """Solve both sides; with eps each side may err by eps."""
     kept = np.zeros(net.width, dtype=bool)
     bound = 0.0
-    optimal = True
     for sign in (1, -1):
         exact = _end_value(target, sign)
         wanted = float(exact)
@@ -63,8 +60,7 @@ def prune_line(
             # The search by cardinality bounds sizes; the nearest subset bounds the error.
             found = subset_sum(values, wanted, eps=eps, time_limit=limit)
         bound = max(bound, _below(float(found.bound[0]) - slack))
-        optimal = optimal and found.statuses[0] == Status.OPTIMAL
-    return LineTicket(Mask.of_units(kept, 1), max(0.0, bound), optimal)
+    return LineTicket(Mask.of_units(kept, 1), max(0.0, bound))
 
 
 def _below(value: float) -> float:
