@@ -20,7 +20,7 @@ def test_every_statement_or_its_repair_passes_its_check(lines):
 
 
 def test_the_known_failures_are_found(lines):
-    failing = {name for name, line in lines.items() if line.verdict == theory.Verdict.FAILS}
+    failing = {name for name, line in lines.items() if line.verdict == theory.Finding.FAILS}
     assert failing == {
         "start_state",
         "lemma_6_unbroken",
@@ -45,7 +45,7 @@ def test_bound_command_prints_one_json_object(capsys):
     code, out = run(capsys, "bound", "--d", "5", "--eps", "0.01", "--json")
     document = json.loads(out)
     assert code == 0
-    assert document["bounds"][0]["standing"] == "proven"
+    assert document["bounds"][0]["status"] == "proven"
     assert document["bounds"][0]["value"] == theory.max_refuted_width(5, 0.01, 2.0, 0.05).value
 
 

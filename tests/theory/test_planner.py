@@ -22,19 +22,19 @@ def test_every_task_has_a_row_with_status_and_source(readout):
         "random features",
     }
     assert all(row.source for row in plan)
-    assert all((row.standing is None) == (row.says == "no statement") for row in plan)
-    assert any(row.standing is theory.Standing.CONJECTURED for row in plan)
+    assert all((row.status is None) == (row.says == "no statement") for row in plan)
+    assert any(row.status is theory.Evidence.CONJECTURED for row in plan)
 
 
 def test_linear_readout_needs_theorem_1_and_the_same_for_random_features():
-    proven = theory.max_refuted_width(10, 0.01, 2.0, 0.05).value
+    proven = theory.covering_width(10, 0.01, 2.0, 0.05).value
     for task in ("neuron pruning", "random features, output weights refitted"):
         (row, *_) = rows(task, "needs more than", readout="linear", radius=2.0)
-        assert (row.width, row.standing) == (proven, theory.Standing.PROVEN)
+        assert (row.width, row.status) == (proven, theory.Evidence.PROVEN)
     (route,) = rows(
         "neuron pruning, paper's route", "needs more than", readout="linear", radius=2.0
     )
-    assert route.standing is theory.Standing.CONDITIONAL
+    assert route.status is theory.Evidence.CONDITIONAL
 
 
 def test_relu_readout_has_no_lower_bound_for_neurons_and_says_so():
@@ -46,12 +46,12 @@ def test_relu_readout_has_no_lower_bound_for_neurons_and_says_so():
 
 def test_weight_pruning_is_measured_in_its_range_and_conjectured_outside():
     proven, measured = rows("weight pruning", "suffices")
-    assert proven.standing is theory.Standing.PROVEN
-    assert measured.standing is theory.Standing.MEASURED
+    assert proven.status is theory.Evidence.PROVEN
+    assert measured.status is theory.Evidence.MEASURED
     assert measured.width < proven.width / 5
     for outside in ({"eps": 1e-8}, {"d": 200}, {"eps": 0.5}, {"radius": 1e5}):
-        assert rows("weight pruning", "suffices", **outside)[1].standing is (
-            theory.Standing.CONJECTURED
+        assert rows("weight pruning", "suffices", **outside)[1].status is (
+            theory.Evidence.CONJECTURED
         )
 
 

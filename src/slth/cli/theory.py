@@ -7,8 +7,8 @@ from rich.table import Table
 
 from slth.cli.output import print_json, stderr, stdout
 from slth.theory import (
-    Bound,
     Chain,
+    Statement,
     audit,
     chernoff_lemma7,
     hit_by,
@@ -133,12 +133,12 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _print_bounds(bounds: list[Bound]) -> None:
-    table = _table("statement, source", "width", "standing", "assumptions")
+def _print_bounds(bounds: list[Statement]) -> None:
+    table = _table("statement, source", "width", "status", "assumptions")
     for each in bounds:
         value = "vacuous" if each.vacuous else _shown(each.value)
         table.add_row(
-            f"{each.name}\n{each.source}", value, str(each.standing), "\n".join(each.assumptions)
+            f"{each.name}\n{each.source}", value, str(each.status), "\n".join(each.assumptions)
         )
     stdout.print(table)
 

@@ -58,7 +58,7 @@ def width(
         table.add_row(
             f"{what}\n[dim]{row.note}[/dim]" if row.note else what,
             _shown(row),
-            "-" if row.standing is None else str(row.standing),
+            "-" if row.status is None else str(row.status),
             row.source,
         )
     stdout.print(table, highlight=False)

@@ -1,4 +1,4 @@
-"""What width a task needs: every known answer in one table, each with its standing and source."""
+"""What width a task needs: every known answer in one table, each with its status and source."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from slth.errors import InvalidInput, require_positive
 from slth.theory.covering import covering_width
 from slth.theory.result import (
     PAPER,
-    Bound,
-    Standing,
+    Evidence,
+    Statement,
     plain_number,
     require_dimension,
     require_open_unit,
@@ -40,7 +40,7 @@ class PlanRow:
         task: which kind of pruning.
         says: "needs more than", "suffices", or "no statement".
         width: hidden units; NaN where there is no number.
-        standing: see Standing; None where there is no statement.
+        status: see Evidence; None where there is no statement.
         source: paper, version, statement, or the page of these docs with the proof.
         note: what the number rests on.
     """
@@ -48,7 +48,7 @@ class PlanRow:
     task: str
     says: str
     width: float | int
-    standing: Standing | None
+    status: Evidence | None
     source: str
     note: str
 
@@ -64,7 +64,7 @@ class PlanRow:
             "says": self.says,
             "width": None if self.width != self.width else plain_number(self.width),
             "vacuous": self.vacuous,
-            "status": None if self.standing is None else str(self.standing),
+            "status": None if self.status is None else str(self.status),
             "source": self.source,
             "note": self.note,
         }
@@ -109,7 +109,7 @@ def plan(
             "neuron pruning",
             "needs more than",
             math.nan,
-            Standing.CONJECTURED,
+            Evidence.CONJECTURED,
             f"{PAPER}, Section 6",
             "exponential in d (keep one unit optimal in d): open",
         ),
@@ -177,10 +177,10 @@ def _linear_weights(d: int, eps: float, radius: float, delta: float) -> list[Pla
 
 def _relu_weights(d: int, eps: float, radius: float, delta: float) -> list[PlanRow]:
     proven = weight_pruning_width(d, eps, radius, delta)
-    width, standing, note = _measured_weight_width(d, eps / radius)
+    width, status, note = _measured_weight_width(d, eps / radius)
     return [
         _row("weight pruning", "suffices", proven, "fixed blocks, any target"),
-        PlanRow("weight pruning", "suffices", width, standing, _MEASURED_SOURCE, note),
+        PlanRow("weight pruning", "suffices", width, status, _MEASURED_SOURCE, note),
     ]
 
 
@@ -198,8 +198,8 @@ def _random_features(d: int, eps: float, radius: float, delta: float) -> PlanRow
     )
 
 
-def _measured_weight_width(d: int, relative: float) -> tuple[float, Standing, str]:
-    """The fitted law, which standing it has at (d, eps / R), and what it is."""
+def _measured_weight_width(d: int, relative: float) -> tuple[float, Evidence, str]:
+    """The fitted law, which status it has at (d, eps / R), and what it is."""
     bits = math.log2(max(1.0, math.sqrt(d) / relative))
     width = float(math.ceil(_OFFSET + _SLOPE * d * bits / math.log2(d + 1)))
     law = "6 + 2.2 d log2(sqrt(d) R/eps) / log2(d + 1)"
@@ -207,9 +207,9 @@ def _measured_weight_width(d: int, relative: float) -> tuple[float, Standing, st
     measured = f"measured for {least_d} <= d <= {most_d}, {least:g} <= eps/R <= {most:g}"
     if least_d <= d <= most_d and least <= relative <= most:
         note = f"mean over draws, not the 1 - delta quantile: {law} within 10 %, {measured}"
-        return width, Standing.MEASURED, note
-    return width, Standing.CONJECTURED, f"extrapolated: {law}, {measured}"
+        return width, Evidence.MEASURED, note
+    return width, Evidence.CONJECTURED, f"extrapolated: {law}, {measured}"
 
 
-def _row(task: str, says: str, bound: Bound, note: str) -> PlanRow:
-    return PlanRow(task, says, bound.value, bound.standing, bound.source, note)
+def _row(task: str, says: str, bound: Statement, note: str) -> PlanRow:
+    return PlanRow(task, says, bound.value, bound.status, bound.source, note)

@@ -13,7 +13,7 @@ from slth.errors import InvalidInput, require_count, require_positive
 PAPER = "Ferré et al., Structured vs. Unstructured Pruning, arXiv 2603.02234 v2"
 
 
-class Standing(StrEnum):
+class Evidence(StrEnum):
     """PROVEN: a theorem under the assumptions listed. CONDITIONAL: the assumptions include a step
     that is not proven (or is false); the number is what the argument would give. MEASURED: an
     observation on random draws. CONJECTURED: stated by its authors without proof."""
@@ -25,14 +25,14 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Bound:
+class Statement:
     """One statement with its number.
 
     Attributes:
         name: which statement.
-        value: the number, rounded to the safe side when `standing` is "proven".
+        value: the number, rounded to the safe side when `status` is "proven".
         meaning: what the number bounds.
-        standing: see Standing.
+        status: see Evidence.
         vacuous: the statement says nothing at these parameters (a width bound below 1, a
             probability bound of 1 or more).
         assumptions: everything the statement needs.
@@ -43,7 +43,7 @@ class Bound:
     name: str
     value: float | int
     meaning: str
-    standing: Standing
+    status: Evidence
     vacuous: bool
     assumptions: tuple[str, ...]
     source: str
@@ -55,7 +55,7 @@ class Bound:
             "name": self.name,
             "value": plain_number(self.value),
             "meaning": self.meaning,
-            "standing": str(self.standing),
+            "status": str(self.status),
             "vacuous": self.vacuous,
             "assumptions": list(self.assumptions),
             "source": self.source,

@@ -20,8 +20,8 @@ from slth.errors import require_count, require_positive
 from slth.theory.arithmetic import ceil_of, float_above, float_ball, floor_of, precision
 from slth.theory.result import (
     PAPER,
-    Bound,
-    Standing,
+    Evidence,
+    Statement,
     require_dimension,
     require_open_unit,
 )
@@ -40,7 +40,7 @@ def cap_probability(d: int, eps: float) -> float:
         return float_above(_cap(d, float_ball(eps)))
 
 
-def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """Lemma 10 with numbers: at this width no single unit, whatever its output weight is changed
     to, comes within eps with probability >= 1 - delta. Exact law, union over units exact too."""
     d = require_dimension(d)
@@ -52,11 +52,11 @@ def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -
             cap = _cap(d, float_ball(math.nextafter(relative, math.inf)))
             ratio = (-float_ball(delta)).log1p() / (-cap).log1p()
             value = floor_of(ratio)
-    return Bound(
+    return Statement(
         name="Lemma 10",
         value=value,
         meaning="no single unit of this many comes within eps with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=value < 1,
         assumptions=(
             "one unit is kept",
@@ -68,7 +68,7 @@ def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -
     )
 
 
-def single_unit_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def single_unit_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """A width at which some single unit, unchanged, is within eps with probability >= 1 - delta."""
     d = require_dimension(d)
     delta = require_open_unit("delta", delta)
@@ -77,11 +77,11 @@ def single_unit_sufficient_width(d: int, eps: float, radius: float, delta: float
         chance = unit_ball_probability(d, float_ball(relative))
         ratio = float_ball(delta).log() / (-chance).log1p()
         value = ceil_of(ratio)
-    return Bound(
+    return Statement(
         name="keep one unit",
         value=value,
         meaning="some single unit of this many is within eps with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=("a ~ N(0, 1), w ~ N(0, I_d), nothing refitted", "linear or relu readout"),
         source="this package, docs/theory/lemma-10.md",

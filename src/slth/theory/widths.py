@@ -23,7 +23,7 @@ from flint import arb
 
 from slth.errors import InvalidInput, require_count, require_positive
 from slth.theory.arithmetic import ceil_of, float_above, float_ball, precision
-from slth.theory.result import Bound, Standing, require_dimension, require_open_unit
+from slth.theory.result import Evidence, Statement, require_dimension, require_open_unit
 from slth.theory.single import single_unit_sufficient_width
 
 Samples = Literal["uniform", "product"]
@@ -33,7 +33,7 @@ _BITS = 96
 
 def subset_sum_width(
     eps: float, delta: float, *, samples: Samples = "uniform", reach: float = 0.5
-) -> Bound:
+) -> Statement:
     """How many samples make every target in [-reach, reach] a subset sum within eps.
 
     Args:
@@ -62,11 +62,11 @@ def subset_sum_width(
     with precision(_BITS):
         scale, density = _growth(samples, reach)
         value = _samples_needed(float_ball(eps) / scale, float_ball(delta), density)
-    return Bound(
+    return Statement(
         name="random subset sum",
         value=value,
         meaning="samples that suffice for all targets in [-reach, reach] at once",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=(f"samples i.i.d. {samples}", "probability >= 1 - delta"),
         source="this package, docs/theory/subset-sum.md; the law is Lueker 1998, "
@@ -78,23 +78,23 @@ def subset_sum_width(
     )
 
 
-def subset_sum_needed(eps: float, *, reach: float = 0.5) -> Bound:
+def subset_sum_needed(eps: float, *, reach: float = 0.5) -> Statement:
     """Counting: 2^n subset sums are eps-dense in [-reach, reach] only if 2^n eps >= reach."""
     eps = require_positive("eps", eps)
     reach = require_positive("reach", reach)
     value = max(0, math.ceil(math.log2(reach / eps) - 1e-9))
-    return Bound(
+    return Statement(
         name="random subset sum, counting",
         value=value,
         meaning="samples needed before every target in [-reach, reach] can be within eps",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=value < 1,
         assumptions=("any samples",),
         source="counting; compare Pensia et al. 2020 (arXiv 2006.07990), Theorem 2",
     )
 
 
-def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """Hidden units that suffice for weight pruning under the relu readout, any target.
 
     Units are given to coordinates in d blocks of n; a unit of block i keeps w_ji and a_j only and
@@ -117,11 +117,11 @@ def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Bou
             per_coordinate = _samples_needed(
                 tolerance / scale, float_ball(delta) / (2 * d), density
             )
-    return Bound(
+    return Statement(
         name="weight pruning",
         value=d * per_coordinate,
         meaning="hidden units that suffice for weight pruning with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=(
             "relu readout; with the linear readout this construction approximates <w*, x>, "
@@ -134,7 +134,7 @@ def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Bou
     )
 
 
-def neuron_pruning_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def neuron_pruning_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """Width at which neuron pruning provably succeeds (paper.md note 6): the smaller of one unit
     kept, and a subset sum among the units within angle phi of w*.
 
@@ -150,11 +150,11 @@ def neuron_pruning_sufficient_width(d: int, eps: float, radius: float, delta: fl
     alone = single_unit_sufficient_width(d, eps, radius, delta)
     cluster, angle, members = _cluster_width(d, eps / radius, delta)
     value = min(alone.value, cluster)
-    return Bound(
+    return Statement(
         name="neuron pruning, aligned cluster",
         value=value,
         meaning="units at which some subset is within eps with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=("a ~ N(0, 1), w ~ N(0, I_d)", "linear or relu readout"),
         source="this package, docs/theory/cluster.md",

@@ -19,7 +19,7 @@ from slth.theory.audit.bins import (
     one_step,
     start_state,
 )
-from slth.theory.audit.line import AuditLine, Verdict
+from slth.theory.audit.line import AuditLine, Finding
 from slth.theory.audit.processes import (
     birth_death_coupling,
     breaking_probability,
@@ -80,4 +80,4 @@ def audit(*, seed: int = 0, report: Callable[[str], None] | None = None) -> tupl
     return tuple(lines)
 
 
-__all__ = ["STEPS", "AuditLine", "Verdict", "audit"]
+__all__ = ["STEPS", "AuditLine", "Finding", "audit"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class Finding(StrEnum):
     """HOLDS as written; CAVEAT: holds under a condition the paper does not state, or with another
     constant; FAILS as written."""
 
@@ -22,7 +22,7 @@ class AuditLine:
     Attributes:
         statement: which step of the paper's proof.
         computed: what was computed, with its parameters.
-        verdict: see Verdict.
+        verdict: see Finding.
         amount: by how much, in numbers.
         repair: what holds instead, "" where nothing needs repair.
         sound: the statement, or its repair, passed its check in this run.
@@ -30,7 +30,7 @@ class AuditLine:
 
     statement: str
     computed: str
-    verdict: Verdict
+    verdict: Finding
     amount: str
     repair: str
     sound: bool

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from slth.theory.audit.line import AuditLine, Verdict
+from slth.theory.audit.line import AuditLine, Finding
 from slth.theory.breakpoints import kinks
 from slth.theory.chains import (
     Chain,
@@ -70,7 +70,7 @@ def capped_below_original(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Eq. 2, Lemma 4: capped <= original on the same draws",
         f"{steps:,} steps of actual draws, T = 1, 2, 3, 5",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         f"{violations} violations; {floor} times the capped process stands at 0 while the original "
         "is mended: it must then stay, a rule the paper leaves out",
         "min(max(B + move, 0), T), by induction",
@@ -98,7 +98,7 @@ def birth_death_coupling(rng: np.random.Generator) -> AuditLine:
         f"the coupling of the proof on {len(runs)} draws of 400 units, T = {chosen.cap}, "
         f"p = {chosen.p0:.3f}, "
         f"q = {chosen.q0:.3f}",
-        Verdict.FAILS,
+        Finding.FAILS,
         f"{below_cap} of {steps:,} states lie above the capped process. It shares the moves of a "
         f"process with more than T broken bins: of {freed:,} steps below the cap {starved:,} have "
         "less than p0 of unbroken mass left, so p0 is no lower bound on breaking there",
@@ -119,7 +119,7 @@ def lemma_5(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Lemma 5: uniform bounds on p_s and q_s suffice",
         "300 random chains, p_s >= p, q_s <= q depending on state and time, exact law at k = 12",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         f"least excess of the (q,p,T)-chain {worst:.1e} (never negative)",
         "p + q <= 1 keeps the two kinds of move apart in the coupling (Definition 4 implies it); "
         "the bounds must hold given the past and while B <= T: true of min(B, T), not of the "
@@ -162,7 +162,7 @@ def breaking_probability(rng: np.random.Generator) -> AuditLine:
         "5.5: p0 = c1 c2 c3, q0 < p0/2",
         "p0 from the exact law of (breakpoint, jump), the likeliest T - 1 bins broken, over "
         "c1 c2 c3; R = 2",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         f"the product is a lower bound in {good} of {len(ratios)} cases; worst {worst[0]:.2f} "
         f"(gamma = {worst[1]}, T = {worst[2]} of the bins): broken bins sit in the middle, where "
         f"breakpoints are likelier and jumps larger. T = 4 % of the bins: p0 = {small.p0:.3f}, "
@@ -189,7 +189,7 @@ def lemma_7(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Lemma 7: Pr(B_k = 0) <= exp(-Omega(min(k, T)))",
         "(q, p, T) = (0.1, 0.3, 60): log exact | log spectral bound | log Chernoff as in the proof",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         "; ".join(rows) + f"; rate {chain.decay_rate:.4f} a step, then log(p/q) T = "
         f"{chain.cap * math.log(3):.1f}",
         "case 2 may restart at 0, not only above 1 (log Pr at k = 40 from 0: "

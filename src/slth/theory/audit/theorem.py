@@ -8,11 +8,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from slth.theory.audit.line import AuditLine, Verdict
+from slth.theory.audit.line import AuditLine, Finding
 from slth.theory.breakpoints import make_bins
 from slth.theory.broken import _kinks_error  # pyright: ignore[reportPrivateUsage]
 from slth.theory.chains import log_at_zero
-from slth.theory.covering import covering_failure, max_refuted_width
+from slth.theory.covering import covering_failure, covering_width
+from slth.theory.refuted import max_refuted_width
 from slth.theory.route import constants, lemma9, route_width
 from slth.theory.single import cap_probability, success_by_chance
 from slth.theory.widths import weight_pruning_width
@@ -49,7 +50,7 @@ def lemma_3(rng: np.random.Generator) -> AuditLine:
         "Lemma 3: p_k <= Pr(B_k = 0)^floor(d/2)",
         f"d = 4, two families, w* = (1,1,1,1)/2, R = 2, bins 1.7, tolerance {tolerance}, "
         f"{outer * inner:,} draws",
-        Verdict.FAILS,
+        Finding.FAILS,
         "; ".join(rows),
         "p_k <= E_a[prod_i Pr(B_i = 0 | a)]: the families are independent given a",
         sound and min(ratios) > 1.05,
@@ -73,7 +74,7 @@ def lemma_8_one_unit(rng: np.random.Generator) -> AuditLine:
         "Lemma 8 at k = 1, families started at 0",
         f"Pr(one unit breaks no bin in D families) = E_a[(1 - p(a))^D], quadrature; eps = {eps}, "
         f"bins {length}, R = 2",
-        Verdict.FAILS,
+        Finding.FAILS,
         "D = " + "; ".join(rows) + ": a small |a| spares every family at once",
         "no exp(-Omega(k d)) from broken bins alone; Theorem 1 by covering instead",
         deep > 1e-3,
@@ -92,7 +93,7 @@ def lemma_8_by_chance(rng: np.random.Generator) -> AuditLine:
         "Lemma 8: p_k <= exp(-Omega(min(k, T) d))",
         f"d = {d:,}, eps = {eps}, k = 20 T = {k:,}: claimed upper bound from the exact chain, and "
         "a proven lower bound (one unit does the work, the others are tiny)",
-        Verdict.FAILS,
+        Finding.FAILS,
         f"claimed log10 p_k <= {claimed / _LOG10:,.0f}, proven log10 p_k >= "
         f"{proven / _LOG10:,.0f}: no product k d in the true exponent",
         "p_k >= exp(-O(d log(R/eps) + k log(k d R/eps))); Theorem 1 by covering instead",
@@ -115,7 +116,7 @@ def lemma_9(rng: np.random.Generator) -> AuditLine:
         "Lemma 9, eq. 1: both sums are exp(-Omega(d)), granted Lemma 8",
         f"d = {d}, eps = {eps}, delta = {delta}: largest N = {bound.value:.0f}, T = {c['T']:.0f}, "
         f"p0 = {c['p0']:.3f}, q0 = {c['q0']:.3f}",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         f"log sums {first:.1f} and {second:.1f}, together <= log delta = {math.log(delta):.1f}; "
         f"N = {c['c']:.4f} d/eps. The split at k = T must move to k = T/rate: at k = T the chain "
         "has not settled and 2^N p_T is too large",
@@ -129,7 +130,8 @@ def theorem_1(rng: np.random.Generator) -> AuditLine:
     rows = []
     for d, eps in ((3, 0.01), (10, 0.01), (10, 0.001), (100, 0.01)):
         bound = max_refuted_width(d, eps, 2.0, 0.05)
-        rows.append(f"({d}, {eps}): N = {bound.value:,.0f} = {bound.constants['c']:.2f} d/eps")
+        argument = bound.name.removeprefix("Theorem 1, ")
+        rows.append(f"({d}, {eps}): N = {float(bound.value):.3g} ({argument})")
     eps, width, trials = 0.05, 12, 4_000
     half = math.tan(2.0 * math.atan(2.0 * eps / 2.0))
     covered = sum(_circle_covered(rng, width, half) for _ in range(trials)) / trials
@@ -139,7 +141,7 @@ def theorem_1(rng: np.random.Generator) -> AuditLine:
         "Theorem 1: N < min(c d/eps, 2^(cd)) fails, as repaired (covering)",
         f"(d, eps) at R = 2, delta = 0.05, C = 1; d = 3, N = {width}, eps = {eps}: Pr(all covered) "
         f"simulated {covered:.4f} +- {error:.4f}, proven bound {claimed:.4f}",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         "; ".join(rows) + " (proven)",
         "N random bands must cover S^{d-2}; all subsets and all output weights at once; the "
         "paper's failure probability exp(-Omega(d)) is proven only for N = Omega(1/eps)",
@@ -165,7 +167,7 @@ def lemma_10(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Lemma 10: keep one unit, (C eps)^(c(d-1))",
         f"exact cap of half-angle arcsin eps against {trials:,} draws, d = 2..50",
-        Verdict.HOLDS,
+        Finding.HOLDS,
         f"largest deviation {worst:.1f} standard errors; exponent c = 1 (measured "
         f"{slope[0] / 2:.3f} at d = 3, {slope[1] / 9:.3f} at d = 10); the paper's half-angle 2 eps "
         f"loses a factor {ratio:.0f} at d = 10",
@@ -189,7 +191,7 @@ def readout(rng: np.random.Generator) -> AuditLine:
         "Readout: exponential gap between neuron and weight pruning",
         f"d = 2, w* = (1,1)/sqrt 2, eps = {eps}, N = {width} units (enough for weight pruning with "
         "the relu readout)",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         f"linear readout: in {100 * free:.0f} % of {trials:,} draws (exact {100 * exact:.0f} %) "
         "every weight mask errs by more than eps, since no unit bends near the target",
         "the O(d log 1/eps) construction has a relu on its output; with the linear one weight "
@@ -204,13 +206,13 @@ def version_3(rng: np.random.Generator) -> AuditLine:
     delta, eps = 1e-6, 0.001
     widths = []
     for d in (20, 100, 400):
-        bound = max_refuted_width(d, eps, 2.0, delta)
+        bound = covering_width(d, eps, 2.0, delta)
         widths.append((d, bound.constants["orthonormal_points"]))
     listed = "; ".join(f"d = {d}: N = {width * eps:.2f}/eps" for d, width in widths)
     return AuditLine(
         "Abstract of v3 (June 2026): Omega(1/eps), O(log 1/eps)",
         f"d - 1 orthonormal points of the target's hyperplane, eps = {eps}, delta = {delta}",
-        Verdict.CAVEAT,
+        Finding.CAVEAT,
         f"Omega(1/eps) proven with exponentially small failure probability: {listed}",
         "the O(log 1/eps) half, without the factor d, is not examined here",
         all(width * eps > 0.1 for _, width in widths),
