@@ -25,6 +25,7 @@ PICTURES = {
     "readout": bounds.readout,
     "zonal": widths.zonal,
     "spectral": widths.spectral,
+    "masks": widths.masks,
 }
 FOLDER = Path(__file__).parent.parent / "pictures"
 

@@ -41,3 +41,24 @@ def spectral() -> str:
     pruned = [theory.zonal_width(10, e, 1.0, _DELTA).value for e in eps]
     curves.append(Curve("zonal (subsets), d = 10", inverse, pruned, "neurons", "dash"))
     return log_lines("1/eps", "width N that is refuted", curves)
+
+
+def masks() -> str:
+    """d = 10, the flat target: both arguments for weight masks, and the closed form for neurons."""
+    eps = np.geomspace(0.003, 1e-6, 12).tolist()
+    inverse = [1 / e for e in eps]
+    found = [theory.weight_mask_width([1.0] * 10, e, 1.0, _DELTA).constants for e in eps]
+    closed = [
+        10.0 ** theory.zonal_width(10, e, 1.0, _DELTA).constants.get("log10_closed_form", -9.0)
+        for e in eps
+    ]
+    closed = [c if c > 1e-3 else 0.0 for c in closed]
+    return log_lines(
+        "1/eps",
+        "width N that is refuted",
+        [
+            Curve("weight masks, measures", inverse, [c["measures"] for c in found], "neurons"),
+            Curve("weight masks, planes", inverse, [c["planes"] for c in found], "weights-linear"),
+            Curve("neurons, closed form", inverse, closed, "ink", "dot"),
+        ],
+    )

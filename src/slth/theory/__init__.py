@@ -49,7 +49,12 @@ from slth.theory.widths import (
     subset_sum_width,
     weight_pruning_width,
 )
-from slth.theory.zonal import ZonalMeasure, universal_constant, zonal_width
+from slth.theory.zonal import (
+    ZonalMeasure,
+    universal_constant,
+    weight_mask_width,
+    zonal_width,
+)
 
 __all__ = [
     "AffineFit",
@@ -105,6 +110,7 @@ __all__ = [
     "three_point_error",
     "union_bound",
     "universal_constant",
+    "weight_mask_width",
     "weight_pruning_width",
     "zonal_width",
 ]
