@@ -42,11 +42,11 @@ def audit_command(*, seed: int = 0, json: bool = False) -> int:
     if json:
         print_json({"sound": sound, "lines": [line.as_row() for line in lines]})
         return 0 if sound else 1
-    table = _table("statement, what was computed", "verdict", "by how much; what holds instead")
+    table = _table("statement, what was compared", "verdict", "by how much; what holds instead")
     for line in lines:
         verdict = str(line.verdict) if line.sound else f"{line.verdict} (CHECK FAILED)"
         instead = f"{line.amount}\n-> {line.repair}" if line.repair else line.amount
-        table.add_row(f"{line.statement}\n{line.computed}", verdict, instead)
+        table.add_row(f"{line.statement}\n{line.compared}", verdict, instead)
     stdout.print(table)
     return 0 if sound else 1
 

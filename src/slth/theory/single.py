@@ -40,6 +40,14 @@ def cap_probability(d: int, eps: float) -> float:
         return float_above(_cap(d, float_ball(eps)))
 
 
+def log_cap_probability(d: int, eps: float) -> float:
+    """log of `cap_probability`, also where that is below the least float64; rounded up."""
+    d = require_dimension(d)
+    eps = require_open_unit("eps", eps)
+    with precision(_BITS):
+        return float_above(_cap(d, float_ball(eps)).log())
+
+
 def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """Lemma 10 with numbers: at this width no single unit, whatever its output weight is changed
     to, comes within eps with probability >= 1 - delta. Exact law, union over units exact too."""

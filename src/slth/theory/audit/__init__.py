@@ -34,7 +34,8 @@ from slth.theory.audit.theorem import (
     lemma_9,
     lemma_10,
     readout,
-    theorem_1,
+    theorem_1_large_eps,
+    theorem_1_small_eps,
     version_3,
 )
 
@@ -56,7 +57,8 @@ STEPS: tuple[Callable[[np.random.Generator], AuditLine], ...] = (
     lemma_8_one_unit,
     lemma_8_by_chance,
     lemma_9,
-    theorem_1,
+    theorem_1_small_eps,
+    theorem_1_large_eps,
     lemma_10,
     version_3,
 )

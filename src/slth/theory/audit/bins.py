@@ -27,10 +27,10 @@ def families_law(rng: np.random.Generator) -> AuditLine:
     ratio = float(np.mean(jump[near] >= 1.0) / np.mean(jump[far] >= 1.0))
     sound = cauchy < limit and laplace < limit
     return AuditLine(
-        "5.2: breakpoints Cauchy, jumps as stated",
+        "5.2: breakpoints are Cauchy, |a w| is a product of normals",
         f"Kolmogorov-Smirnov distance on {count:,} units: breakpoint {cauchy:.1e}, "
         f"jump given breakpoint {laplace:.1e} (limit {limit:.1e})",
-        Finding.CAVEAT,
+        Finding.HOLDS,
         f"jump and breakpoint are not independent: Pr(|J| >= 1) is {ratio:.2f} times larger for "
         "|t| < 0.5 than for 1 < |t| < sqrt 3",
         "given t the jump is Laplace with scale 1/sqrt(1 + t^2); used in p0",
@@ -78,7 +78,7 @@ def start_state(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "5.3: B_0 = 1 in each of the floor(d/2) families",
         f"share of families whose target bin is broken, random w*, eps = {eps}, bin {length}",
-        Finding.FAILS,
+        Finding.FALSE,
         f"{listed}; since |w*| = 1 at most (L/8eps)^2 = {limit:.1f} families can start broken, "
         "whatever d",
         "start the chain at 0 in the others; the decay in d is then lost (Lemma 8)",
@@ -146,7 +146,7 @@ def lemma_6_constant(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Lemma 6 as stated: one steep breakpoint anywhere in B",
         "exact best affine error of a kink at distance x from the end, jump gamma, bin eps",
-        Finding.CAVEAT,
+        Finding.FALSE,
         f"x = eps/4: {exact / (gamma * eps):.5f} gamma eps (paper {paper:.4f}); x = eps/100: "
         f"{near / (gamma * eps):.5f} gamma eps, below the paper's constant: false near the ends",
         "error gamma x (eps - x) / (2 eps); with x >= eps/4 the constant is 3/32",
@@ -171,7 +171,7 @@ def lemma_6_unbroken(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "5.5: a steep, well-placed breakpoint breaks an unbroken bin (c = gamma/16)",
         f"{tries:,} bins of length 1 with one earlier kink; unbroken before and after the unit",
-        Finding.FAILS,
+        Finding.FALSE,
         f"{escaped} escapes at c = gamma/16 (the bin is unbroken, not affine), "
         f"{repaired} at c = 3 gamma/64",
         "new error >= 3 gamma/32 - c, so c <= 3 gamma/64 is needed; used in p0",

@@ -7,12 +7,14 @@ from enum import StrEnum
 
 
 class Finding(StrEnum):
-    """HOLDS as written; CAVEAT: holds under a condition the paper does not state, or with another
-    constant; FAILS as written."""
+    """HOLDS: the statement, and its proof as far as it was computed. TRUE, OPEN: the paper's proof
+    does not give it; it holds all the same, or whether it does is not known here. FALSE: the
+    statement is refuted."""
 
     HOLDS = "holds"
-    CAVEAT = "holds with a caveat"
-    FAILS = "fails"
+    TRUE = "proof fails, statement true"
+    OPEN = "proof fails, statement open"
+    FALSE = "false"
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class AuditLine:
 
     Attributes:
         statement: which step of the paper's proof.
-        computed: what was computed, with its parameters.
+        compared: what was set against what, with its parameters.
         verdict: see Finding.
         amount: by how much, in numbers.
         repair: what holds instead, "" where nothing needs repair.
@@ -29,7 +31,7 @@ class AuditLine:
     """
 
     statement: str
-    computed: str
+    compared: str
     verdict: Finding
     amount: str
     repair: str
@@ -39,7 +41,7 @@ class AuditLine:
         """The fields as plain JSON values."""
         return {
             "statement": self.statement,
-            "computed": self.computed,
+            "compared": self.compared,
             "verdict": str(self.verdict),
             "amount": self.amount,
             "repair": self.repair,
