@@ -26,6 +26,8 @@ PICTURES = {
     "zonal": widths.zonal,
     "spectral": widths.spectral,
     "masks": widths.masks,
+    "small-units": widths.small_units,
+    "known": widths.known,
 }
 FOLDER = Path(__file__).parent.parent / "pictures"
 

@@ -62,3 +62,41 @@ def masks() -> str:
             Curve("neurons, closed form", inverse, closed, "ink", "dot"),
         ],
     )
+
+
+def small_units() -> str:
+    """d = 10, ReLU readout: small units, one unit as drawn, counting."""
+    eps = np.geomspace(0.3, 1e-4, 12).tolist()
+    inverse = [1 / e for e in eps]
+    small = [theory.small_units_width(10, e, 1.0, _DELTA).value for e in eps]
+    alone = [theory.single_unit_sufficient_width(10, e, 1.0, _DELTA).value for e in eps]
+    counted = [theory.counting_width(10, e, 1.0, _DELTA).value for e in eps]
+    return log_lines(
+        "1/eps",
+        "width N (hidden units)",
+        [
+            Curve("small units suffice", inverse, small, "neurons"),
+            Curve("one unit suffices", inverse, alone, "broken", "dash"),
+            Curve("counting: more than", inverse, counted, "ink", "dot"),
+        ],
+    )
+
+
+def known() -> str:
+    """d = 10: both readouts, below and above."""
+    eps = np.geomspace(0.03, 1e-4, 12).tolist()
+    inverse = [1 / e for e in eps]
+    needed = [theory.zonal_width(10, e, 1.0, _DELTA).value for e in eps]
+    small = [theory.small_units_width(10, e, 1.0, _DELTA).value for e in eps]
+    aligned = [theory.neuron_pruning_sufficient_width(10, e, 1.0, _DELTA).value for e in eps]
+    counted = [theory.counting_width(10, e, 1.0, _DELTA).value for e in eps]
+    return log_lines(
+        "1/eps",
+        "width N (hidden units)",
+        [
+            Curve("linear: suffices", inverse, aligned, "neurons", "dash"),
+            Curve("linear: more than", inverse, needed, "neurons"),
+            Curve("relu: suffices", inverse, small, "weights-relu", "dash"),
+            Curve("relu: more than", inverse, counted, "weights-relu"),
+        ],
+    )

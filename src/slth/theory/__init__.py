@@ -17,6 +17,7 @@ from slth.theory.chains import (
     lemma7,
     log_at_zero,
 )
+from slth.theory.counting import counting_width
 from slth.theory.covering import covering_failure, covering_width
 from slth.theory.lemmas import (
     GuaranteedError,
@@ -38,12 +39,16 @@ from slth.theory.result import Evidence, Statement
 from slth.theory.route import Constants, constants, lemma8, lemma9, route_width, union_bound
 from slth.theory.single import (
     cap_probability,
+    drawn_unit_refuted_width,
+    log_cap_probability,
     single_unit_refuted_width,
     single_unit_sufficient_width,
     success_by_chance,
 )
+from slth.theory.small_units import small_units, small_units_width
 from slth.theory.spectral import spectral_width
 from slth.theory.widths import (
+    axis_mask_width,
     neuron_pruning_sufficient_width,
     subset_sum_needed,
     subset_sum_width,
@@ -73,6 +78,7 @@ __all__ = [
     "ZonalMeasure",
     "affine_fit",
     "audit",
+    "axis_mask_width",
     "bin_errors",
     "broken_bin_error",
     "broken_bins",
@@ -80,9 +86,11 @@ __all__ = [
     "capped_process",
     "chernoff_lemma7",
     "constants",
+    "counting_width",
     "couple",
     "covering_failure",
     "covering_width",
+    "drawn_unit_refuted_width",
     "exact_law",
     "family_count",
     "family_points",
@@ -94,6 +102,7 @@ __all__ = [
     "lemma8",
     "lemma9",
     "log_at_zero",
+    "log_cap_probability",
     "make_bins",
     "max_refuted_width",
     "missing_breakpoint_error",
@@ -103,6 +112,8 @@ __all__ = [
     "route_width",
     "single_unit_refuted_width",
     "single_unit_sufficient_width",
+    "small_units",
+    "small_units_width",
     "spectral_width",
     "subset_sum_needed",
     "subset_sum_width",

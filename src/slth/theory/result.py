@@ -15,11 +15,13 @@ PAPER = "Ferré et al., Structured vs. Unstructured Pruning, arXiv 2603.02234 v2
 
 class Evidence(StrEnum):
     """PROVEN: a theorem under the assumptions listed. CONDITIONAL: the assumptions include a step
-    that is not proven (or is false); the number is what the argument would give. MEASURED: an
-    observation on random draws. CONJECTURED: stated by its authors without proof."""
+    that is not proven (or is false); the number is what the argument would give. SKETCHED: an
+    argument not written out in full. MEASURED: an observation on random draws. CONJECTURED: stated
+    by its authors without proof, or extrapolated."""
 
     PROVEN = "proven"
     CONDITIONAL = "conditional"
+    SKETCHED = "sketched"
     MEASURED = "measured"
     CONJECTURED = "conjectured"
 

@@ -76,6 +76,37 @@ def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -
     )
 
 
+def drawn_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -> Statement:
+    """At this width no single unit, *as drawn*, comes within eps with probability >= 1 - delta.
+
+    Within e = eps/R needs an angle with sin <= e, and |alpha cos - 1| <= e at x = w*: alpha, which
+    is independent of the direction, lies in an interval of length (1 + e)/sqrt(1 - e^2) - (1 - e),
+    where its density is at most half of sqrt(2/pi) E 1/||w||. So the chance is of order e^d.
+    """
+    d = require_dimension(d)
+    delta = require_open_unit("delta", delta)
+    relative = require_positive("eps", eps) / require_positive("radius", radius)
+    value = 0
+    if relative < 1.0:
+        with precision(_BITS):
+            e = float_ball(math.nextafter(relative, math.inf))
+            inverse = ((arb(d - 1) / 2).lgamma() - (arb(d) / 2).lgamma()).exp() / arb(2).sqrt()
+            density = (2 / arb.pi()).sqrt() * inverse / 2
+            length = (1 + e) / (1 - e * e).sqrt() - (1 - e)
+            chance = _cap(d, e) * (density * length).min(arb(1))
+            value = floor_of((-float_ball(delta)).log1p() / (-chance).log1p())
+    return Statement(
+        name="one unit as drawn",
+        value=value,
+        meaning="no single unit of this many, unchanged, comes within eps with probability "
+        ">= 1 - delta",
+        status=Evidence.PROVEN,
+        vacuous=value < 1,
+        assumptions=("one unit is kept, nothing refitted", "a ~ N(0, 1), w ~ N(0, I_d)"),
+        source="this package, docs/theory/lemma-10.md",
+    )
+
+
 def single_unit_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """A width at which some single unit, unchanged, is within eps with probability >= 1 - delta."""
     d = require_dimension(d)

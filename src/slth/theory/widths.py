@@ -78,19 +78,33 @@ def subset_sum_width(
     )
 
 
-def subset_sum_needed(eps: float, *, reach: float = 0.5) -> Statement:
-    """Counting: 2^n subset sums are eps-dense in [-reach, reach] only if 2^n eps >= reach."""
+def subset_sum_needed(eps: float, *, reach: float = 0.5, share: float | None = None) -> Statement:
+    """Counting: m subset sums are eps-dense in [-reach, reach] only if m eps >= reach. m = 2^n, or
+    C(n, k) if exactly k = round(share n) of the n samples are taken (k-sparse tickets).
+
+    Quantised samples do not change the count: it bounds exact hits of a grid of step 2 eps too.
+    """
     eps = require_positive("eps", eps)
     reach = require_positive("reach", reach)
-    value = max(0, math.ceil(math.log2(reach / eps) - 1e-9))
+    needed = math.log2(reach / eps) - 1e-9
+    if share is None:
+        value = max(0, math.ceil(needed))
+    else:
+        share = require_open_unit("share", share)
+        value = 0
+        while needed > 0 and math.log2(math.comb(value, round(share * value))) < needed:
+            value += 1
     return Statement(
-        name="random subset sum, counting",
+        name="random subset sum, counting"
+        + ("" if share is None else f", {share:g} of the samples"),
         value=value,
         meaning="samples needed before every target in [-reach, reach] can be within eps",
         status=Evidence.PROVEN,
         vacuous=value < 1,
         assumptions=("any samples",),
-        source="counting; compare Pensia et al. 2020 (arXiv 2006.07990), Theorem 2",
+        source="counting; compare Pensia et al. 2020 (arXiv 2006.07990), Theorem 2"
+        if share is None
+        else "counting; the law is Natale et al. 2024 (arXiv 2410.14754)",
     )
 
 
@@ -131,6 +145,32 @@ def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Sta
         source="this package, docs/theory/subset-sum.md; construction of Malach et al. 2020, "
         "Pensia et al. 2020, Orseau et al. 2020",
         constants={"per_coordinate": float(per_coordinate)},
+    )
+
+
+def axis_mask_width(eps: float, radius: float, delta: float) -> Statement:
+    """Hidden units that suffice for weight pruning with a linear readout if w* lies on an axis.
+
+    Masks keep w_j1 and a_j only: units with w_j1 > 0 give a_j |w_j1| relu(x_1), each sample seen
+    with probability 1/2, and one subset sum must reach 1 within eps/R. Any d.
+    """
+    eps = require_positive("eps", eps)
+    radius = require_positive("radius", radius)
+    delta = require_open_unit("delta", delta)
+    with precision(_BITS):
+        tolerance = float_ball(eps) / float_ball(radius)
+        value = 0
+        if tolerance < 1:
+            scale, density = _growth("product", 1.0)
+            value = _samples_needed(tolerance / scale, float_ball(delta), density / 2)
+    return Statement(
+        name="weight pruning, target on an axis",
+        value=value,
+        meaning="hidden units that suffice for weight pruning with probability >= 1 - delta",
+        status=Evidence.PROVEN,
+        vacuous=False,
+        assumptions=("linear or relu readout", "w* = +-e_1", "a ~ N(0, 1), w ~ N(0, I_d)"),
+        source="this package, docs/theory/subset-sum.md",
     )
 
 
