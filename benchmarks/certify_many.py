@@ -15,7 +15,7 @@ import numpy as np
 
 import slth
 from benchmarks.table import show
-from slth.certify.differences import Differences
+from slth.certify.small.differences import Differences
 from slth.limits import Deadline
 from slth.network import Readout
 

@@ -17,7 +17,7 @@ import numpy as np
 
 import slth
 from benchmarks.table import show, timed
-from slth.certify.proof import loosened, prove_error
+from slth.certify.prove.error import loosened, prove_error
 from slth.check import check
 from slth.network import Readout
 from slth.solution import Enclosure, Solution, Status

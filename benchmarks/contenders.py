@@ -16,7 +16,7 @@ import slth
 from benchmarks.instances import instance
 from benchmarks.table import show
 from slth.network import Readout
-from slth.neurons.contenders import CONTENDERS, REFITS, contend
+from slth.pruning.neurons.contenders import CONTENDERS, REFITS, contend
 
 _READOUTS: tuple[Readout, ...] = ("linear", "relu")
 _SEEDS = (1, 2, 3)

@@ -18,7 +18,7 @@ import numpy as np
 
 import slth
 from benchmarks.table import show
-from slth.certify.proof import loosened, prove_error
+from slth.certify.prove.error import loosened, prove_error
 
 _PRUNED_EVERY, _PROVEN_EVERY = 10, 10
 

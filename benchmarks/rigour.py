@@ -20,8 +20,8 @@ from numba import njit
 import slth
 from benchmarks.certify import gauss, prune
 from benchmarks.table import show
-from slth.certify.cone_bound import _excess, bound_cone
-from slth.certify.cone_explore import explore
+from slth.certify.cones.bound import _excess, bound_cone
+from slth.certify.cones.explore import explore
 
 _CELLS = [(100, 4), (100, 5)]
 
@@ -52,7 +52,7 @@ def _seconds(weights: np.ndarray, hidden: np.ndarray) -> tuple[float, slth.Enclo
 
 def main() -> None:
     """One row an instance."""
-    cones = sys.modules["slth.certify.cones"]
+    cones = sys.modules["slth.certify.cones.engine"]
     engines = {
         "once": explore,
         "twice": _rebuilt(explore, bound_cone=_rebuilt(bound_cone, _excess=_twice)),

@@ -1,9 +1,9 @@
 """Width needed by a weight ticket (relu readout): slth against the constructions of the literature.
 
-The constructions (`slth.weights.strategies`) give coordinate j the units of block j, d blocks of
-N/d units. slth lets every unit serve any coordinate. Same networks, same targets, same closed-form
-error; all widths are the smallest that succeeds, found by bisection. Then all of them on the same
-network, each as near as it can: kept weights and certified error.
+The constructions (`slth.pruning.weights.strategies`) give coordinate j the units of block j, d
+blocks of N/d units. slth lets every unit serve any coordinate. Same networks, same targets, same
+closed-form error; all widths are the smallest that succeeds, found by bisection. Then all of them
+on the same network, each as near as it can: kept weights and certified error.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import slth
 from benchmarks.table import show
 from slth.network import ReLUNetwork
-from slth.weights import prune_weights
-from slth.weights.strategies import FREE, STRATEGIES
+from slth.pruning.weights import prune_weights
+from slth.pruning.weights.strategies import FREE, STRATEGIES
 
 _CASES = ((2, 1e-2), (2, 1e-4), (2, 1e-6), (5, 1e-3), (10, 1e-2), (10, 1e-3), (10, 1e-6))
 _SEEDS = range(5)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import slth
-from slth.certify.proof import prove_error
+from slth.certify.prove.error import prove_error
 from slth.check import Outcome, check
 from slth.errors import SlthError, TicketError
 from slth.network import Mask

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import slth
-from slth.certify.proof import prove_error
+from slth.certify.prove.error import prove_error
 from slth.check import Outcome, check
 from slth.proof import ONE, ErrorProof
 from tests.ticket_files import claim, examples

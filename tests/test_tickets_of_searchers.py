@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import slth
-from slth.certify.proof import loosened, prove_error
+from slth.certify.prove.error import loosened, prove_error
 from slth.check import Outcome
 
 

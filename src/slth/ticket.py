@@ -18,7 +18,7 @@ import numpy as np
 from slth import archive
 from slth.archive import Damaged, damaged
 from slth.errors import InvalidInput, TicketError, require_count, require_positive
-from slth.network import Mask, ReLUNetwork, random_network
+from slth.network import Mask, ReLUNetwork, random_network, require_networks
 from slth.proof import ErrorProof, RefutationProof
 from slth.solution import Enclosure, Solution, Status
 
@@ -93,19 +93,11 @@ class Ticket:
         )
 
     def __post_init__(self) -> None:
+        require_networks(self.net, self.target)
         self.mask.require_fits(self.net)
-        self.net.require_unbiased("net")
-        self.target.require_unbiased("target")
         require_positive("radius", self.radius)
         if self.eps is not None:
             require_positive("eps", self.eps)
-        if self.target.d != self.net.d:
-            raise InvalidInput(
-                "target incompatible with the network",
-                got=f"d = {self.target.d} and d = {self.net.d}",
-                expected="equal input dimensions",
-                fix="Use the target the ticket was found for.",
-            )
         _require_number("error.lower", self.error.lower)
         _require_number("error.upper", self.error.upper)
         _require_number("bound", self.bound)

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from slth.certify.objective import Objective
+from slth.certify.problem.objective import Objective
 from slth.network import ReLUNetwork
 
 Vector = list[int]
@@ -115,7 +115,6 @@ def difference_squared(net: ReLUNetwork, target: ReLUNetwork) -> Fraction:
     With the sums G and F in front of the readouts, the difference is linear on each face of the
     arrangement of all units cut by G = 0 and F = 0 where there is a ReLU: G - F, G, -F or 0.
     """
-    assert not any(part.biased for part in (net, target))
     relu = net.readout == "relu", target.readout == "relu"
 
     def difference(inner: Vector) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import slth
-from slth.certify.arrangement import maximize_over_arrangement
-from slth.certify.cones import maximize_over_cones
-from slth.certify.objective import Objective
+from slth.certify.cones.engine import maximize_over_cones
+from slth.certify.exact.arrangement import maximize_over_arrangement
+from slth.certify.problem.objective import Objective
 from slth.limits import Deadline
 from tests.certify.oracles import gaussian, objective, supremum_squared, value_squared
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from benchmarks.certify import prune
 from slth import threads
-from slth.certify import cones, search
-from slth.certify.bound import largest_eigenvalue, lipschitz, norm_bound
-from slth.certify.search import maximize
+from slth.certify import engines
+from slth.certify.cones import engine as cones
+from slth.certify.engines import maximize
+from slth.certify.problem.cheap import largest_eigenvalue, lipschitz, norm_bound
 from slth.limits import Deadline
 
 from .oracles import gaussian, objective, sampled_maximum, supremum_squared, value_squared
@@ -36,7 +37,7 @@ def engine(name):
     """Answer by cones even where other engines are quicker, or by the one that is chosen."""
     if name == "chosen":
         return nullcontext()
-    return patch.multiple(search, _SIGNS_UP_TO_WIDTH={}, _ARRANGED_UP_TO=0)
+    return patch.multiple(engines, _SIGNS_UP_TO_WIDTH={}, _ARRANGED_UP_TO=0)
 
 
 def assert_encloses(problem, bound, exact_squared):
@@ -187,7 +188,7 @@ def test_thin_cones_around_the_maximum_are_closed_by_the_distance_from_the_zonot
 
 
 def test_thin_cones_in_which_descent_gains_little_a_sweep_are_not_cut_for_ever(monkeypatch):
-    monkeypatch.setattr(search, "_CONES_UP_TO", 7)
+    monkeypatch.setattr(engines, "_CONES_UP_TO", 7)
     with engine("cones"):
         bound = run(objective(*prune(20, 7)), seconds=20.0)
     assert bound.closed

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks.certify import prune
-from slth.certify import lifted
-from slth.certify.bound import norm_bound
-from slth.certify.dual_proof import excluded_signs
-from slth.certify.signs import maximize_over_signs
+from slth.certify.problem.cheap import norm_bound
+from slth.certify.signs import lifted
+from slth.certify.signs.engine import maximize_over_signs
+from slth.certify.signs.proven import excluded_signs
 from slth.limits import Deadline
 
 from .oracles import gaussian, objective, sampled_maximum, supremum_squared, value_squared

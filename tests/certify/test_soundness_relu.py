@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import slth
-from slth.certify.objective import COMBINATIONS
+from slth.certify.problem.objective import COMBINATIONS
 
 from .exact_circle import squared_sup
 from .oracles import (

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from slth.embed.outward import Operator, norm_above, row_norms, spectral_above
+from slth.embed.operator import Operator, row_norms, spectral_above
 from slth.embed.shape import Shape
+from slth.rounding.outward import norm_above
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 50), (50, 3), (40, 40)])

@@ -6,7 +6,7 @@ import slth
 from slth.lab import measure
 from slth.lab.measure import run_trial
 from slth.lab.plan import Grid, Plan
-from slth.neurons.contenders import CONTENDERS, REFITS
+from slth.pruning.neurons.contenders import CONTENDERS, REFITS
 from slth.threads import usable_threads
 
 

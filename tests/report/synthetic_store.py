@@ -9,7 +9,7 @@ from slth.lab.outcome import Outcome
 from slth.lab.plan import Grid, Plan
 from slth.lab.store_writer import StoreWriter
 from slth.lab.trial import Trial
-from slth.neurons import prune_neurons
+from slth.pruning.neurons import prune_neurons
 from slth.solution import Status
 from slth.ticket import Ticket
 

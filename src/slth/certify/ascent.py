@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from slth.certify.objective import Objective
-from slth.certify.place import AROUND_ZERO, Place
+from slth.certify.problem.objective import Objective
+from slth.certify.problem.place import AROUND_ZERO, Place
 from slth.limits import Deadline
 from slth.network import FloatArray
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from slth.certify.differences import compile_small, is_small
-from slth.certify.domain import Chart
-from slth.certify.place import AROUND_ZERO, Place
-from slth.certify.search import compile_engine
+from slth.certify.engines import compile_engine
+from slth.certify.problem.chart import Chart
+from slth.certify.problem.place import AROUND_ZERO, Place
+from slth.certify.small.differences import compile_small, is_small
 
 
 def compile_for(d: int, units: Iterable[int], chart: Chart | None) -> None:

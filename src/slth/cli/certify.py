@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from slth.certify import certify as enclose
-from slth.cli.embed import read_model
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
-from slth.cli.source import read_network
+from slth.doors import read_network
 from slth.embed import load
 from slth.errors import InvalidInput
 from slth.limits import Deadline
-from slth.network import Readout
 from slth.ticket import Ticket
 
 _SHARPER = 1e-3
@@ -23,7 +21,6 @@ def certify(
     /,
     *,
     radius: float | None = None,
-    readout: Readout = "linear",
     rtol: float = 1e-6,
     time_limit: float = 60.0,
     eps: float | None = None,
@@ -39,14 +36,11 @@ def certify(
     Parameters
     ----------
     file
-        A ticket file, an .npz network (arrays hidden [width, d] and output [width]), or an .slt
-        file of slth embed.
+        A ticket file, a network file (.npz), or an .slt file of slth embed.
     target
         The target's .npz file when `file` is a network; the model when it is an .slt file.
     radius
         Radius of the ball; a ticket file carries its own. Default 1.
-    readout
-        Readout of the .npz network.
     rtol
         Relative width of the enclosure at which the search stops.
     time_limit
@@ -71,7 +65,7 @@ def certify(
         radius = ticket.radius if radius is None else radius
         claim = ticket.error.upper if eps is None else eps
     else:
-        net, goal, claim = read_network(file, readout), read_network(target, "linear"), eps
+        net, goal, claim = read_network(file), read_network(target), eps
         radius = 1.0 if radius is None else radius
     announce_compilation()
     with BoundsLine() as report:
@@ -117,7 +111,7 @@ def _embedding(file: Path, model: Path | None, eps: float | None, json: bool) ->
             fix=f"slth certify {file} model.npz",
         )
     embedding = load(file)
-    upper = embedding.certify(read_model(model))
+    upper = embedding.certify(read_network(model))
     claim = embedding.error if eps is None else eps
     holds = upper <= claim
     if json:

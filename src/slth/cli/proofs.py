@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from slth.certify.proof import loosened, prove_error
+from slth.certify.prove.error import loosened, prove_error
 from slth.check import Outcome, Verdict
 from slth.cli.check import verdict_as_json
 from slth.cli.output import stderr

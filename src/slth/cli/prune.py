@@ -15,10 +15,10 @@ from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr
 from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, require_folders
 from slth.cli.source import Source
 from slth.errors import InvalidInput
-from slth.neurons import prune_neurons
-from slth.neurons.contenders import contend
+from slth.pruning.neurons import prune_neurons
+from slth.pruning.neurons.contenders import contend
+from slth.pruning.weights import prune_weights
 from slth.solution import Solution
-from slth.weights import prune_weights
 
 app = cyclopts.App(name="prune", help="Find, certify and refute tickets of one network.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from slth.doors import read_network
 from slth.errors import InvalidInput
 from slth.network import Readout, ReLUNetwork, neuron, random_network
 
@@ -30,10 +30,11 @@ class Source:
     readout
         "linear" or "relu".
     net
-        An .npz file with `hidden` [width, d] and `output` [width], instead of a random network.
+        A network file (.npz), instead of a random network. --readout relu puts a ReLU on its
+        output, and on that of a target's file.
     target
-        The target neuron's weights, e.g. --target 0.6,0.8 (scaled to unit norm), or an .npz file
-        as above. Default: the first coordinate axis.
+        The target neuron's weights, e.g. --target 0.6,0.8 (scaled to unit norm), or a network
+        file as above. Default: the first coordinate axis.
     """
 
     d: int = 2
@@ -46,7 +47,7 @@ class Source:
     def network(self) -> ReLUNetwork:
         """The network to prune."""
         if self.net is not None:
-            return read_network(self.net, self.readout)
+            return _relu_network(self.net, self.readout)
         return random_network(self.d, self.width, self.seed, self.readout)
 
     def target_for(self, net: ReLUNetwork) -> ReLUNetwork:
@@ -54,7 +55,7 @@ class Source:
         if self.target is None:
             return neuron(np.eye(net.d)[0])
         if self.target.endswith(".npz"):
-            return read_network(Path(self.target), "linear")
+            return _relu_network(Path(self.target), self.readout)
         try:
             weights = [float(part) for part in self.target.split(",")]
         except ValueError:
@@ -67,23 +68,9 @@ class Source:
         return neuron(weights, normalize=True)
 
 
-def read_network(path: Path, readout: Readout) -> ReLUNetwork:
-    """Read `hidden` and `output` from an .npz file; never unpickles."""
-    try:
-        # An open file of our own: NumPy leaks the one it opens for a damaged archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return ReLUNetwork(arrays["hidden"], arrays["output"], readout)
-    except FileNotFoundError:
-        problem = "no such file"
-    except KeyError as error:
-        problem = f"no array {error}"
-    except InvalidInput:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        problem = f"unreadable ({error})"
-    raise InvalidInput(
-        "network file not usable",
-        got=f"{path}: {problem}",
-        expected="an .npz file with arrays hidden [width, d] and output [width]",
-        fix="Write it with numpy.savez(path, hidden=..., output=...).",
-    )
+def _relu_network(path: Path, readout: Readout) -> ReLUNetwork:
+    """The network of a file, in which a readout that is asked for must be its own."""
+    net = ReLUNetwork.of(read_network(path))
+    if readout == "relu" and net.readout == "linear":
+        return ReLUNetwork(net.hidden, net.output, readout)
+    return net

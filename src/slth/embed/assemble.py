@@ -7,13 +7,14 @@ from typing import Literal
 
 import numpy as np
 
+from slth.deep import DeepNetwork
 from slth.embed.certificate import LayerErrors, certified_error
 from slth.embed.domain import Even, signed
-from slth.embed.outward import up
 from slth.embed.shape import Shape, Target, network_of
 from slth.embed.solve import Solved, unpacked
 from slth.embed.source import SPARE_COPIES, Layer, Plan, copied_pools, split_pools
-from slth.layers import DeepNetwork, FloatArray
+from slth.layers import FloatArray
+from slth.rounding.outward import up
 
 Construction = Literal["double", "plus-one"]
 

@@ -20,7 +20,7 @@ from slth.embed.domain import Even, signed
 from slth.embed.shape import Target
 from slth.embed.source import LEAST_SAMPLES, MOST_SAMPLES, Plan, example
 from slth.layers import FloatArray
-from slth.weights.subset_sum import subset_sum
+from slth.pruning.weights.subset_sum import subset_sum
 
 # Weights of a layer tried for each number of samples and scale, and largest number tried.
 _TRIED = 512

@@ -22,8 +22,9 @@ from scipy import sparse
 
 from slth.domain import Ball
 from slth.embed.domain import Even, Reach, inputs, sides
-from slth.embed.outward import Operator, norm_above, row_norms, up, up_float
+from slth.embed.operator import Operator, row_norms
 from slth.layers import FloatArray
+from slth.rounding.outward import norm_above, up, up_float
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from typing import TypeGuard
 import numpy as np
 
 from slth.domain import Ball, Box
-from slth.embed.outward import norm_above, up
 from slth.errors import InvalidInput
 from slth.layers import FloatArray
+from slth.rounding.outward import norm_above, up
 
 # The domains of `slth.domain` that treat all coordinates alike.
 Even = Ball | Box

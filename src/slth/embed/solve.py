@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from slth.embed.source import Layer
 from slth.layers import FloatArray
-from slth.weights.subset_sum import subset_sum
+from slth.pruning.weights.subset_sum import subset_sum
 
 # Random weights of one block: 16 MiB of products.
 _BLOCK = 1 << 21

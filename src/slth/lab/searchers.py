@@ -11,10 +11,10 @@ from slth.errors import InvalidInput
 from slth.lab.trial import Pruning
 from slth.limits import Progress, Report
 from slth.network import Mask, ReLUNetwork
-from slth.neurons import prune_neurons
-from slth.neurons.contenders import CONTENDERS, REFITS, contend
+from slth.pruning.neurons import prune_neurons
+from slth.pruning.neurons.contenders import CONTENDERS, REFITS, contend
+from slth.pruning.weights import prune_weights
 from slth.solution import Solution, Status
-from slth.weights import prune_weights
 
 # Called with (net, target, eps=, time_limit=, seed=, report=), as `slth.prune_neurons` is.
 Searcher = Callable[..., Solution]

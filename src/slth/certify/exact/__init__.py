@@ -1,0 +1,1 @@
+"""Suprema to a few units of roundoff, for two and three inputs."""

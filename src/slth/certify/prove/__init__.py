@@ -1,0 +1,1 @@
+"""Proofs of error bounds that the independent checker follows."""

@@ -1,0 +1,356 @@
+"""Branch-and-bound on the signs of the convex units: the supremum of min_k A_k, larger d.
+
+A node fixes the signs of some <w_i, x>, i convex; its bound is the lifted semidefinite dual of
+`lifted`. Where a half space of a free unit cannot hold a point above the incumbent (a Cholesky
+factorisation proves it from the same dual matrix), the unit is fixed at no cost. With all signs
+fixed, v the gradient of the convex part, <v, x> - N(x) is at most the distance from v to the
+zonotope of N, which never exceeds the supremum. For two pieces every node bounds the convex
+combination lambda A_1 + (1 - lambda) A_2 with a lambda of its own, moved towards the piece that
+is smaller at the relaxation's point.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from slth.certify.ascent import evaluate, nearest_in_zonotope, polish
+from slth.certify.problem.objective import Objective
+from slth.certify.problem.place import AROUND_ZERO, Place
+from slth.certify.protocol import Bound
+from slth.certify.signs.lifted import DECIDED, Dual, Region, solve, step_cost
+from slth.certify.signs.proven import excluded_signs
+from slth.limits import Deadline
+from slth.network import FloatArray
+from slth.rounding.outward import UNIT
+from slth.threads import Map, crew, usable_threads
+
+# Lighter convex units are charged for, never branched on.
+_LEAST_WEIGHT = 1e-14
+# Nodes explored at a time, whatever the number of threads; bisections of lambda in a node with
+# all signs fixed; work (`step_cost`) of a step that is worth threads.
+_ROUND = 16
+_BISECTIONS = 40
+_WORTH_A_THREAD = 2e5
+
+
+@dataclass(frozen=True)
+class _Node:
+    """signs: int8 [M] of the fixed units (0: free); bound: proven there; share: lambda, known to
+    lie in [low, high]."""
+
+    signs: np.ndarray
+    bound: float
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _Explored:
+    """The largest bound of what a node closed, the nodes below it, and its best point."""
+
+    proven: float
+    children: tuple[_Node, ...] = ()
+    value: float = -math.inf
+    point: FloatArray | None = None
+
+
+def maximize_over_signs(
+    objective: Objective,
+    *,
+    incumbent: float,
+    root: float,
+    rtol: float,
+    floor: float,
+    stop_above: float,
+    deadline: Deadline,
+    place: Place = AROUND_ZERO,
+) -> Bound:
+    """Enclose sup min_k A_k over the points of `place` by branch-and-bound over signs.
+
+    The arguments are those of `maximize_over_cones`. The best nodes are explored in rounds, which
+    know nothing of each other, so the answer does not depend on the number of threads. If time cuts
+    it off, the bound's `resume` goes on where it stood.
+    """
+    search = _Search(_Problem.of(objective, place), root, rtol, floor, stop_above)
+    return search.run(incumbent, deadline)
+
+
+class _Search:
+    """The heap of open nodes, the incumbent, and what has been proven of closed nodes."""
+
+    def __init__(
+        self, problem: _Problem, root: float, rtol: float, floor: float, stop_above: float
+    ) -> None:
+        self.problem, self.root = problem, root
+        self.rtol, self.floor, self.stop_above = rtol, floor, stop_above
+        self.best, self.proven, self.nodes = 0.0, 0.0, 0
+        self.point: FloatArray | None = None
+        self.order = itertools.count()
+        self.heap: list[tuple[float, int, _Node]] = []
+        share = 1.0 if problem.linear.shape[0] == 1 else 0.5
+        self._open(_Node(np.zeros(len(problem.hidden), np.int8), root, share, 0.0, 1.0))
+
+    @property
+    def threshold(self) -> float:
+        """What need not be told apart."""
+        return max(self.floor, self.best * (1.0 + self.rtol))
+
+    def run(self, incumbent: float, deadline: Deadline) -> Bound:
+        """Explore open nodes until nothing is left above the threshold, or time is up."""
+        self.best = max(self.best, incumbent)
+        width, n = self.problem.hidden.shape
+        costly = step_cost(n - 1, width) > _WORTH_A_THREAD
+        with ExitStack() as stack:
+            helped: Map | None = None
+            while self.heap and not deadline.expired and self.best <= self.stop_above:
+                tasks = []
+                while self.heap and len(tasks) < _ROUND and -self.heap[0][0] > self.threshold:
+                    tasks.append(heapq.heappop(self.heap)[2])
+                if not tasks:
+                    break
+                explorer = _Explorer(self.problem, self.best, self.threshold, deadline)
+                if costly and len(tasks) > 1:
+                    helped = helped or stack.enter_context(crew(usable_threads()))
+                    results = helped(explorer.explore, tasks)
+                else:
+                    results = [explorer.explore(task) for task in tasks]
+                for explored in results:
+                    self._take_in(explored)
+        upper = min(self.root, max(self.proven, -self.heap[0][0] if self.heap else 0.0))
+        lower = -math.inf if self.point is None else self.best
+        closed = upper <= self.threshold
+        resume = self.run if self.heap and not closed else None
+        return Bound(lower, self.point, upper, self.nodes, closed, "signs", resume)
+
+    def _take_in(self, explored: _Explored) -> None:
+        self.nodes += 1
+        self.proven = max(self.proven, explored.proven)
+        if explored.value > self.best:
+            self.best, self.point = explored.value, explored.point
+        for child in explored.children:
+            self._open(child)
+
+    def _open(self, node: _Node) -> None:
+        heapq.heappush(self.heap, (-node.bound, next(self.order), node))
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """An objective in the coordinates z = (1, x / reach) of the lifted relaxation.
+
+    Attributes:
+        reach: the place lies in a ball of that radius; x leaves out the constant coordinate.
+        linear, hidden: float64 [K, n], [M, n]: the objective's, acting on z.
+        always: float64 [R, n]: rows that are >= 0 on the whole place.
+        ceiling: float64 [M]: the largest weight a unit can have in the convex part.
+    """
+
+    objective: Objective
+    place: Place
+    reach: float
+    linear: FloatArray
+    hidden: FloatArray
+    always: FloatArray
+    ceiling: FloatArray
+
+    @classmethod
+    def of(cls, objective: Objective, place: Place) -> _Problem:
+        d = objective.hidden.shape[1] - place.flat
+        box = place.shape == "box"
+        reach = math.nextafter(math.sqrt(d), math.inf) if box else 1.0
+
+        def lifted(rows: FloatArray) -> FloatArray:
+            constant = rows[:, d:] if place.flat else np.zeros((len(rows), 1))
+            return np.hstack([constant, reach * rows[:, :d]])
+
+        axes = np.hstack([np.zeros((d, 1)), np.eye(d)])
+        always = axes if place.shape == "orthant" else axes[:0]
+        if box:
+            always = np.vstack([reach * axes, -reach * axes])
+            always[:, 0] = 1.0
+        ceiling = np.maximum(objective.coefficients.max(axis=0), 0.0)
+        linear, hidden = lifted(objective.linear), lifted(objective.hidden)
+        return cls(objective, place, reach, linear, hidden, always, ceiling)
+
+    def combined(self, share: float) -> tuple[FloatArray, FloatArray]:
+        """Linear part [n] and coefficients [M] of lambda A_1 + (1 - lambda) A_2."""
+        linear, coefficients = self.linear, self.objective.coefficients
+        if linear.shape[0] == 1:
+            return linear[0], coefficients[0]
+        return (
+            share * linear[0] + (1.0 - share) * linear[1],
+            share * coefficients[0] + (1.0 - share) * coefficients[1],
+        )
+
+    def point(self, z: FloatArray) -> FloatArray | None:
+        """The point that z stands for, moved into the place."""
+        x = self.reach * z[1:]
+        moved = self.place.onto((np.append(x, 1.0) if self.place.flat else x)[None])
+        return moved[0] if len(moved) else None
+
+
+@dataclass(frozen=True)
+class _Explorer:
+    """Bounds and splits single nodes.
+
+    Attributes:
+        best: the best value known. threshold: what need not be told apart.
+    """
+
+    problem: _Problem
+    best: float
+    threshold: float
+    deadline: Deadline
+
+    def explore(self, node: _Node) -> _Explored:
+        """Bound a node; close it, or fix what can be fixed and split it in two."""
+        if self.deadline.expired:
+            return _Explored(0.0, (node,))
+        convex = self.problem.ceiling > _LEAST_WEIGHT
+        if not ((node.signs == 0) & convex).any():
+            around_zero = self.problem.place == AROUND_ZERO
+            return self._leaf(node) if around_zero else self._settled(node)
+        relaxed, free, extra = self._relax(node)
+        bound = min(node.bound, (relaxed.bound + extra) * (1.0 + 2.0**-50))
+        if bound <= self.threshold:
+            return _Explored(bound)
+        value, point = self._improved(relaxed.moments[0])
+        signs = self._fix(node.signs, free, relaxed, extra)
+        proven = 0.0 if signs is node.signs else self.threshold
+        low, high, share = self._next_share(node, relaxed)
+        free = np.flatnonzero((signs == 0) & convex)
+        children = [signs]
+        if free.size:
+            rows = self.problem.hidden[free]
+            squares = np.einsum("id,de,ie->i", rows, relaxed.moments, rows)
+            spread = np.sqrt(np.maximum(squares, 0.0))
+            gaps = self.problem.ceiling[free] * (spread - np.abs(rows @ relaxed.moments[0]))
+            children = [signs.copy(), signs.copy()]
+            for child, sign in zip(children, (1, -1), strict=True):
+                child[free[int(np.argmax(gaps))]] = sign
+        below = tuple(_Node(child, bound, share, low, high) for child in children)
+        return _Explored(proven, below, value, point)
+
+    def _improved(self, z: FloatArray) -> tuple[float, FloatArray | None]:
+        """A point of the place near z, polished if it is promising, and the value there."""
+        objective, point = self.problem.objective, self.problem.point(z)
+        if point is None:
+            return -math.inf, None
+        value = float(evaluate(objective, point[None])[0])
+        if value > 0.8 * self.best and self.problem.place == AROUND_ZERO:
+            point, value = polish(objective, point, self.deadline)
+        return value, point
+
+    def _relax(self, node: _Node, *, settled: bool = False) -> tuple[Dual, np.ndarray, float]:
+        """The lifted dual of a node, which units it holds free, and what its bounds leave out.
+
+        settled: solve it exactly, and on the whole place.
+        """
+        linear, weights = self.problem.combined(node.share)
+        hidden, signs = self.problem.hidden, node.signs
+        tiny = (weights > 0.0) & (weights <= _LEAST_WEIGHT) & (signs == 0)
+        free = np.flatnonzero((signs == 0) & (weights > _LEAST_WEIGHT))
+        on = (signs > 0) & (weights > 0.0)
+        down = np.flatnonzero(weights < -_LEAST_WEIGHT)
+        fixed = np.flatnonzero(signs)
+        known = hidden[fixed] * signs[fixed, None]
+        region = Region(
+            weights[free],
+            hidden[free],
+            np.concatenate([known[: 0 if settled else None], self.problem.always]),
+            -weights[down],
+            hidden[down],
+            linear + weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free]),
+            not self.problem.place.flat,
+        )
+        # Units too light to matter cost at most weight * |w|; the linear part's own rounding and
+        # that of the combined coefficients is at most (M + 2 d + 16) u times a bound below
+        # 2 reach, and |z| < 1.5. So is that of the units where they were scaled.
+        extra = 2.0 * float(weights[tiny] @ np.abs(hidden[tiny]).sum(axis=1))
+        extra += 6.0 * self.problem.reach * (hidden.shape[0] + 2 * hidden.shape[1] + 16) * UNIT
+        decided = 0.0 if settled else DECIDED
+        dual = solve(region, self.threshold - extra, self.deadline, decided=decided)
+        return dual, free, extra
+
+    def _fix(self, signs: np.ndarray, free: np.ndarray, dual: Dual, extra: float) -> np.ndarray:
+        """Fix the free units one of whose half spaces holds nothing above the threshold."""
+        found = np.empty(free.size, np.int64)
+        excess = (dual.value + dual.charge + extra - self.threshold) * (1.0 + 2.0**-40)
+        if excluded_signs(dual.matrix, self.problem.hidden[free], excess, found) == 0:
+            return signs
+        signs = signs.copy()
+        signs[free] = found
+        return signs
+
+    def _next_share(self, node: _Node, relaxed: Dual) -> tuple[float, float, float]:
+        """Bisect lambda towards the piece that is smaller at the relaxation's point."""
+        if self.problem.linear.shape[0] == 1:
+            return node.low, node.high, node.share
+        if self._first_is_larger(node, relaxed):
+            low, high = 0.5 * node.low, node.share
+        else:
+            low, high = node.share, 0.5 * (node.high + 1.0)
+        return low, high, 0.5 * (low + high)
+
+    def _first_is_larger(self, node: _Node, relaxed: Dual) -> bool:
+        """Whether the first of two pieces is, at the relaxation's point."""
+        z = relaxed.moments[0]
+        inner = self.problem.hidden @ z
+        active = np.where(node.signs == 0, np.maximum(inner, 0.0), inner * (node.signs > 0))
+        pieces = self.problem.linear @ z + self.problem.objective.coefficients @ active
+        return bool(pieces[0] > pieces[1])
+
+    def _settled(self, node: _Node) -> _Explored:
+        """All convex signs fixed, v the gradient: close the node.
+
+        <v, z> - N(z) is concave, its relaxation exact, and it is at most the objective on the whole
+        place, so nothing is lost by bounding it there. lambda is bisected.
+        """
+        bound, low, high, share = node.bound, 0.0, 1.0, node.share
+        value, point = -math.inf, None
+        for _ in range(_BISECTIONS):
+            at = replace(node, share=share)
+            relaxed, _, extra = self._relax(at, settled=True)
+            bound = min(bound, (relaxed.bound + extra) * (1.0 + 2.0**-50))
+            reached, where = self._improved(relaxed.moments[0])
+            if reached > value:
+                value, point = reached, where
+            near_enough = bound <= max(self.threshold, value) or self.deadline.expired
+            if near_enough or self.problem.linear.shape[0] == 1:
+                break
+            if self._first_is_larger(at, relaxed):
+                high = share
+            else:
+                low = share
+            share = 0.5 * (low + high)
+        return _Explored(bound, (), value, point)
+
+    def _leaf(self, node: _Node) -> _Explored:
+        """All convex signs fixed: bound by the distance to the zonotope, and close the node.
+
+        On the ball around 0 only: there the region's own part of the sphere need not be told from
+        the rest.
+        """
+        objective = self.problem.objective
+        toward = node.signs > 0
+        residual, tau, share = nearest_in_zonotope(
+            objective.hidden, objective.coefficients, objective.linear, toward
+        )
+        value, point = self._improved(np.append(1.0, residual))
+        linear, weights = self.problem.combined(share)
+        up = weights > 0.0
+        tiny = up & (node.signs == 0)
+        tau = np.where(up, toward, np.clip(tau, 0.0, 1.0))
+        # |linear + sum weights tau w|, its rounding below (M + 2 d + 16) u times a bound < 2.
+        residual = linear + (weights * tau) @ self.problem.hidden
+        bound = float(np.sqrt(residual @ residual))
+        bound += 2.0 * float(weights[tiny] @ np.abs(objective.hidden[tiny]).sum(axis=1))
+        bound += 4.0 * (objective.hidden.shape[0] + 2 * objective.hidden.shape[1] + 24) * UNIT
+        return _Explored(min(node.bound, bound * (1.0 + 2.0**-40)), (), value, point)

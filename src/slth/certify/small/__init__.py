@@ -1,0 +1,1 @@
+"""Whole searches in compiled code, for thousands of small differences."""

@@ -1,0 +1,1 @@
+"""Floating-point arithmetic whose errors are known: pairs of floats, and rounding outward."""
