@@ -7,8 +7,8 @@ from rich.table import Table
 
 from slth.cli.output import print_json, stderr, stdout
 from slth.theory import (
-    Bound,
     Chain,
+    Statement,
     audit,
     chernoff_lemma7,
     hit_by,
@@ -42,11 +42,11 @@ def audit_command(*, seed: int = 0, json: bool = False) -> int:
     if json:
         print_json({"sound": sound, "lines": [line.as_row() for line in lines]})
         return 0 if sound else 1
-    table = _table("statement, what was computed", "verdict", "by how much; what holds instead")
+    table = _table("statement, what was compared", "verdict", "by how much; what holds instead")
     for line in lines:
         verdict = str(line.verdict) if line.sound else f"{line.verdict} (CHECK FAILED)"
         instead = f"{line.amount}\n-> {line.repair}" if line.repair else line.amount
-        table.add_row(f"{line.statement}\n{line.computed}", verdict, instead)
+        table.add_row(f"{line.statement}\n{line.compared}", verdict, instead)
     stdout.print(table)
     return 0 if sound else 1
 
@@ -133,12 +133,12 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _print_bounds(bounds: list[Bound]) -> None:
-    table = _table("statement, source", "width", "standing", "assumptions")
+def _print_bounds(bounds: list[Statement]) -> None:
+    table = _table("statement, source", "width", "status", "assumptions")
     for each in bounds:
         value = "vacuous" if each.vacuous else _shown(each.value)
         table.add_row(
-            f"{each.name}\n{each.source}", value, str(each.standing), "\n".join(each.assumptions)
+            f"{each.name}\n{each.source}", value, str(each.status), "\n".join(each.assumptions)
         )
     stdout.print(table)
 

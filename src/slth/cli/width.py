@@ -47,7 +47,7 @@ def width(
         return 0
     table = Table(
         title=f"Hidden units for one neuron: d = {d}, eps = {eps:g}, radius {radius:g}, "
-        f"probability {1 - delta:g}, {readout} readout",
+        f"probability {1 - delta:g} where not said otherwise, {readout} readout",
         show_lines=True,
     )
     for column in ("what", "width", "status", "source"):
@@ -58,7 +58,7 @@ def width(
         table.add_row(
             f"{what}\n[dim]{row.note}[/dim]" if row.note else what,
             _shown(row),
-            "-" if row.standing is None else str(row.standing),
+            "-" if row.status is None else str(row.status),
             row.source,
         )
     stdout.print(table, highlight=False)
