@@ -9,7 +9,7 @@ from slth.certify import LabelVerdict, agree, agree_on, certify, certify_many
 from slth.check import Verdict, check
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Box, Orthant
-from slth.doors import as_network, read_network
+from slth.doors import as_network, read_network, write_network
 from slth.embed import Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.layers import AveragePool, Conv, Dense, Identity, LeakyRelu, Relu, Residual
@@ -65,4 +65,5 @@ __all__ = [
     "strategies",
     "subset_sum",
     "theory",
+    "write_network",
 ]

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-import re
+import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slth.deep import DeepNetwork
+from slth.doors.arrays import arrays_of, network_of
 from slth.errors import InvalidInput
 from slth.layers import Dense
 from slth.network import ReLUNetwork
@@ -21,6 +23,8 @@ _EXPECTED = (
     '[width, d], "output" [width] and perhaps "readout", "bias" [width], "output_bias"'
 )
 _OLDER = {"hidden", "output", "readout", "bias", "output_bias"}
+# Bytes that all arrays of a file may take.
+_MOST_BYTES = 1 << 31
 
 
 def read_npz(path: Path) -> ReLUNetwork | DeepNetwork:
@@ -29,18 +33,67 @@ def read_npz(path: Path) -> ReLUNetwork | DeepNetwork:
     Raises:
         InvalidInput: missing, damaged, without such arrays, or with any other.
     """
-    try:
-        # An open file of our own: NumPy leaks the one it opens for a damaged archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            named = {name: np.asarray(arrays[name]) for name in arrays.files}
-    except FileNotFoundError as error:
-        raise unusable(path, "no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise unusable(path, f"unreadable ({error})") from error
+    named = _named(path)
     if "hidden" in named:
         return _older(named, path)
+
+    def refuse(problem: str) -> InvalidInput:
+        return unusable(path, problem)
+
+    description = named.pop("items", None)
     last = named.pop("last", None)
-    return DeepNetwork(_layers(named, path), None if last is None else _word(last, path))
+    whole = None if description is None else _word(description, path)
+    network = network_of(named, whole, refuse)
+    return network if last is None else replace(network, last=_word(last, path))
+
+
+def _named(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > _MOST_BYTES:
+                raise unusable(path, f"arrays of more than {_MOST_BYTES} bytes")
+            named = {}
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                if name in named or name == member.filename:
+                    raise unusable(path, f"a member {member.filename!r}")
+                named[name] = _array(archive.read(member))
+            return named
+    except FileNotFoundError as error:
+        raise unusable(path, "no such file") from error
+    except InvalidInput:
+        raise
+    except Exception as error:
+        # zipfile and numpy raise whatever a damaged archive leads them to.
+        raise unusable(path, f"unreadable ({type(error).__name__}: {error})") from error
+
+
+def _array(data: bytes) -> np.ndarray:
+    """One .npy member; its header may not promise more than there is."""
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    shape, _, dtype = read[version](stream)
+    count = 1
+    for size in shape:
+        count *= size
+    if dtype.hasobject or count * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError("an array of objects, or not of the length that it states")
+    stream.seek(0)
+    return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def npz_bytes(network: ReLUNetwork | DeepNetwork) -> bytes:
+    """The bytes of an .npz file of the network."""
+    arrays, description = arrays_of(DeepNetwork.of(network))
+    extra = {} if description is None else {"items": np.array(description)}
+    stream = io.BytesIO()
+    np.savez(stream, **arrays, **extra)  # type: ignore[arg-type]
+    return stream.getvalue()
 
 
 def unusable(path: Path, problem: str) -> InvalidInput:
@@ -51,22 +104,6 @@ def unusable(path: Path, problem: str) -> InvalidInput:
         expected=_EXPECTED,
         fix="Write it with slth.write_network(net, path).",
     )
-
-
-def _layers(named: Mapping[str, np.ndarray], path: Path) -> tuple[Dense, ...]:
-    """Dense layers from arrays "<n>.weight" and "<n>.bias", in the order of n."""
-    numbers: dict[int, dict[str, np.ndarray]] = {}
-    for name, value in named.items():
-        found = re.fullmatch(r"(0|[1-9]\d{0,5})\.(weight|bias)", name)
-        if found is None:
-            raise unusable(path, f"an array {name!r}, which no layer uses")
-        numbers.setdefault(int(found[1]), {})[found[2]] = value
-    for number, pair in numbers.items():
-        if "weight" not in pair:
-            raise unusable(path, f"no array '{number}.weight'")
-    if not numbers:
-        raise unusable(path, "no layers")
-    return tuple(Dense(pair["weight"], pair.get("bias")) for _, pair in sorted(numbers.items()))
 
 
 def _older(named: Mapping[str, np.ndarray], path: Path) -> ReLUNetwork | DeepNetwork:

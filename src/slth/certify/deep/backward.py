@@ -333,6 +333,6 @@ def _plus(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None
 def _times(rows: FloatArray, matrix: Matrix) -> FloatArray:
     """rows @ matrix for [B, m, k] and [k, n], as one product."""
     lead = rows.shape[:2]
-    flat = rows.reshape(-1, rows.shape[2])
+    flat = rows.reshape(lead[0] * lead[1], rows.shape[2])
     product = (matrix.T @ flat.T).T if sparse.issparse(matrix) else flat @ matrix
-    return np.ascontiguousarray(product).reshape(*lead, -1)
+    return np.ascontiguousarray(product).reshape(*lead, matrix.shape[1])
