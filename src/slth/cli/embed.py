@@ -8,10 +8,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from slth.cli.models import read_model
+from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Box
-from slth.doors import read_network
 from slth.embed import embed as prune
 from slth.embed.assemble import Construction
 from slth.errors import InvalidInput
@@ -26,9 +27,10 @@ def embed(
     eps: float,
     radius: float | None = None,
     box: tuple[float, float] | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     construction: Construction = "double",
-    workers: int | None = None,
+    workers: OptionalWhole = None,
+    layers: str | None = None,
     json: bool = False,
 ) -> int:
     """Prune a random network to a trained ReLU network; write seed + mask.
@@ -39,7 +41,7 @@ def embed(
     Parameters
     ----------
     model
-        A network file: .npz with arrays "0.weight" [out, in], "0.bias" [out], "1.weight", ...
+        A network file: .onnx, .safetensors, .npz, .nnet or .pt.
     out
         The file to write, usually ending in .slt.
     eps
@@ -54,6 +56,8 @@ def embed(
         "double": twice the depth (Pensia et al.); "plus-one": one layer more (Burkholz).
     workers
         Threads. Default: one a processor. The file does not depend on it.
+    layers
+        The architecture of the model if it is a state of dense layers: 4,8,relu,3.
     json
         Print one JSON object.
     """
@@ -62,7 +66,7 @@ def embed(
             "two domains", got="--radius and --box", expected="one of them", fix="Leave one out."
         )
     domain = Box(*box) if box is not None else Ball(1.0 if radius is None else radius)
-    network = DeepNetwork.of(read_network(model))
+    network = DeepNetwork.of(read_model(model, layers))
     announce_compilation()
     started = time.monotonic()
     with BoundsLine() as report:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from slth.check import check
+from slth.cli.numbers import Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr, stdout
 from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, require_folders
 from slth.cli.source import Source
@@ -44,7 +45,7 @@ def neurons(
     fewest: bool = False,
     radius: float = 1.0,
     time_limit: float = 60.0,
-    search_seed: int = 0,
+    search_seed: Whole = 0,
     strategy: Annotated[str | None, Parameter(help=_CONTENDERS)] = None,
     out: Path | None = None,
     proof: Path | None = None,
@@ -98,7 +99,7 @@ def weights(
     eps: float | None = None,
     radius: float = 1.0,
     time_limit: float = 60.0,
-    search_seed: int = 0,
+    search_seed: Whole = 0,
     strategy: Annotated[str, Parameter(help=_STRATEGIES)] = FREE,
     out: Path | None = None,
     proof: Path | None = None,

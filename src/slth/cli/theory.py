@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 from rich.table import Table
 
+from slth.cli.numbers import Whole
 from slth.cli.output import print_json, stderr, stdout
 from slth.theory import (
     Chain,
@@ -27,7 +28,7 @@ app = App(
 
 
 @app.command(name="audit")
-def audit_command(*, seed: int = 0, json: bool = False) -> int:
+def audit_command(*, seed: Whole = 0, json: bool = False) -> int:
     """Run every step of the proof numerically. Exit code 0: each statement, or its repair, holds.
 
     Parameters
@@ -53,7 +54,7 @@ def audit_command(*, seed: int = 0, json: bool = False) -> int:
 
 @app.command
 def bound(
-    *, d: int, eps: float, radius: float = 2.0, delta: float = 0.05, json: bool = False
+    *, d: Whole, eps: float, radius: float = 2.0, delta: float = 0.05, json: bool = False
 ) -> int:
     """Widths at which neuron pruning fails (Theorem 1, Lemma 10). Exit code 1: proves nothing.
 
@@ -85,7 +86,7 @@ def bound(
 
 @app.command
 def chain(
-    *, down: float, up: float, cap: int, steps: int, start: int = 1, json: bool = False
+    *, down: float, up: float, cap: Whole, steps: Whole, start: Whole = 1, json: bool = False
 ) -> int:
     """Exact law of the (q,p,T)-chain at 0 next to Lemma 7's bounds (natural logarithms).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from slth.cli.numbers import Whole
 from slth.cli.output import print_json, stdout
 from slth.theory import PlanRow, plan
 from slth.theory.planner import Readout
@@ -12,7 +13,7 @@ from slth.theory.result import plain_number
 
 def width(
     *,
-    d: int,
+    d: Whole,
     eps: float,
     delta: float = 0.05,
     radius: float = 1.0,
