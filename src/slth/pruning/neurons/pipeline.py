@@ -21,6 +21,7 @@ from slth.pruning.neurons.relaxation import WIDEST
 from slth.pruning.neurons.renewal import renew
 from slth.pruning.neurons.rung import climb_rung, prove_empty
 from slth.pruning.neurons.witness import witness_bound
+from slth.pruning.neurons.zonal import zonal_bound
 
 # Cutoffs of successive trees, as fractions of the way from the proven bound to the ticket, and the
 # share of the time left that each may take: a finished one is a proven bound, and costs little
@@ -78,7 +79,11 @@ def _prove_cheaply(race: NeuronRace, rng: np.random.Generator) -> None:
     bound, why = witness_bound(problem, rng, deadline.within(0.2 * deadline.remaining))
     if why is not None:
         race.prove(bound, "witness", one_leaf(problem.width, why) if race.recording else None)
-    # What the provers round the circle know cannot be written down.
+    # Up to WIDEST the relaxation is the stronger and the tree needs the time; and what zonal
+    # measures and the provers round the circle know cannot be written down.
+    if not race.finished and not race.recording and problem.width > WIDEST:
+        share = deadline.within(0.25 * deadline.remaining)
+        race.prove(zonal_bound(problem, share), "zonal")
     if race.finished or race.recording or not _circular(problem):
         return
     net, w = problem.net, problem.target.hidden[0]

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, eye_array, hstack, vstack
 from scipy.special import betainc, gammaln
 
-from slth.theory.arithmetic import float_ball, total
+from slth.theory.arithmetic import float_ball, precision, total
 from slth.theory.zonal.integral import mean_size_of
 from slth.theory.zonal.latitudes import Latitude
 from slth.theory.zonal.nodes import divided_difference
@@ -27,6 +27,8 @@ FloatArray = NDArray[np.float64]
 _LATITUDES, _ANGLES = 40, 200
 # The program fails at some scales of its rows for no reason of its own, not at their neighbours.
 _RESCALED = (1.0, 0.2, 5.0, 0.04, 25.0)
+# Bits for the measures of instances, whose kinks must be told apart from float64 angles.
+_BITS = 128
 # Multipliers below this share of the largest are the program's own rounding.
 _NOISE = 1e-12
 
@@ -152,3 +154,46 @@ def _seen(d: int, angles: FloatArray, latitudes: FloatArray) -> FloatArray:
     b = (d - 2) / 2.0
     constant = math.exp(gammaln((d - 1) / 2.0) - gammaln(b)) / math.sqrt(math.pi)
     return along * betainc(0.5, b, square) / 2.0 + across * constant * (1.0 - square) ** b / (d - 2)
+
+
+def fitted(
+    d: int, angles: FloatArray, upper: FloatArray, lower: FloatArray, scale: float
+) -> ZonalMeasure | None:
+    """The measure that bounds given units best on a grid of latitudes: max over mu of
+    F - sum_b upper_b max(0, I_b) + lower_b max(0, -I_b), by its dual, the least error of
+    sum_b M(theta_b, .) z_b, -lower <= z <= upper, against relu. None where the program fails.
+
+    Args:
+        d: dimension, >= 3.
+        angles: float64 [B] in [0, pi/2], of bins of units.
+        upper, lower: float64 [B], the sums of alpha_i > 0 and of -alpha_i > 0 in each bin.
+        scale: the grid is geometric, finest there.
+    """
+    latitudes = np.concatenate([[0.0], np.geomspace(0.05 * scale, 0.98, 2 * _LATITUDES)])
+    used = upper + lower > 0.0
+    # Columns in units of their own largest step, so that large bins do not hide small ones.
+    size = np.maximum(upper, lower)[used]
+    seen = _seen(d, angles[used], latitudes) * size
+    one = np.ones((latitudes.shape[0], 1))
+    wanted = latitudes / 2.0
+    found = linprog(
+        np.r_[np.zeros(seen.shape[1]), 1.0],
+        A_ub=np.block([[seen, -one], [-seen, -one]]),
+        b_ub=np.r_[wanted, -wanted],
+        bounds=[
+            *zip(-lower[used] / size, upper[used] / size, strict=True),
+            (0.0, None),
+        ],
+        method="highs",
+    )
+    if found.x is None:
+        return None
+    multipliers = -found.ineqlin.marginals
+    rows = latitudes.shape[0]
+    weights = multipliers[rows:] - multipliers[:rows]
+    kept = np.abs(weights) > _NOISE * np.abs(weights).max(initial=0.0)
+    if not kept.any():
+        return None
+    with precision(_BITS):
+        chosen = [float_ball(w) for w in weights[kept].tolist()]
+        return ZonalMeasure.of(d, latitudes[kept].tolist(), chosen)
