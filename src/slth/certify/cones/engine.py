@@ -15,16 +15,22 @@ docs/certify.md.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from slth.certify.best_first import BestFirst, Explored, Round
 from slth.certify.climbed import climbed
-from slth.certify.cones.explore import explore, of_sign, rounding_terms, working_memory
-from slth.certify.problem.objective import Objective
-from slth.certify.problem.place import Place
+from slth.certify.cones.explore import explore
+from slth.certify.cones.records import (
+    Goal,
+    Left,
+    Levels,
+    Start,
+    parts_of,
+    rules_of,
+    working_memory,
+)
 from slth.certify.problem.problem import Problem
 from slth.certify.protocol import Ask, Bound
 from slth.network import FloatArray
@@ -61,8 +67,8 @@ def over_cones(problem: Problem, ask: Ask) -> Bound:
     # All weight on the one piece there is, or between the two.
     weight = 1.0 if problem.pieces == 1 else 0.5
     cones = [_Cone(cone, problem.root, weight, 0) for cone in problem.place.cones(problem.d)]
-    explorer = _Explorer(_Split.of(problem.objective), problem.place, ask)
-    return BestFirst(explorer, cones, problem.root, ask, "cones").run(ask.incumbent, ask.deadline)
+    search = BestFirst(_Explorer(problem, ask), cones, problem.root, ask, "cones")
+    return search.run(ask.incumbent, ask.deadline)
 
 
 @dataclass(frozen=True)
@@ -76,52 +82,23 @@ class _Cone:
     depth: int
 
 
-@dataclass(frozen=True)
-class _Split:
-    """The objective as convex minus concave units.
-
-    linear [K, d]; rising [MP, d] with weights [K, MP] >= 0; falling [MN, d] likewise.
-    """
-
-    linear: FloatArray
-    rising: FloatArray
-    rising_weights: FloatArray
-    falling: FloatArray
-    falling_weights: FloatArray
-
-    @classmethod
-    def of(cls, objective: Objective) -> _Split:
-        rising, rising_weights, _ = of_sign(objective.coefficients, objective.hidden, 1.0)
-        falling, falling_weights, _ = of_sign(objective.coefficients, objective.hidden, -1.0)
-        return cls(objective.linear, rising, rising_weights, falling, falling_weights)
-
-
-class _Memory:
-    """The working memory of one thread's compiled explorer."""
-
-    def __init__(self, split: _Split) -> None:
-        pieces, d = split.linear.shape
-        rising, falling = split.rising.shape[0], split.falling.shape[0]
-        per_level = (d + 2) * (rising + falling + 2)
-        levels = max(2, min(_LEVELS, _WORK_ENTRIES // per_level))
-        self.floats, self.integers, self.left = working_memory(levels, pieces, d, rising, falling)
-        self.found = np.empty(d)
-
-
 class _Explorer:
     """Explores below single cones, within a number of nodes."""
 
-    def __init__(self, split: _Split, place: Place, ask: Ask) -> None:
-        self._split, self._place, self._ask = split, place, ask
-        d = split.linear.shape[1]
-        width = split.rising.shape[0] + split.falling.shape[0]
-        self._most = max(1.0, _SLICE / (d * width + 4 * d * d + 50))
-        inputs = d - 1 if place.flat else d
-        self._norms = np.einsum("jd,jd->j", split.falling[:, :inputs], split.falling[:, :inputs])
-        self._errors = rounding_terms(
-            width, d, place.generators_within(d), 8 * math.sqrt(d) if place.flat else 4.0
+    def __init__(self, problem: Problem, ask: Ask) -> None:
+        place, d, objective = problem.place, problem.d, problem.objective
+        self._ask = ask
+        self._parts = parts_of(
+            objective.linear, objective.coefficients, objective.hidden, place.flat
         )
-        self._idle: list[_Memory] = []
+        units = len(self._parts.rising) + len(self._parts.falling)
+        self._rules = rules_of(
+            units, d, place.generators_within(d), place.flat, place.shape != "box"
+        )
+        self._most = max(1.0, _SLICE / (d * units + 4 * d * d + 50))
+        self._levels = max(2, min(_LEVELS, _WORK_ENTRIES // ((d + 2) * (units + 2))))
+        # The working memory of threads that are not at work.
+        self._idle: list[tuple[Levels, Left]] = []
 
     def work(self, node: _Cone, known: Round) -> float:
         """In units worth a thread."""
@@ -136,43 +113,27 @@ class _Explorer:
         """Depth first below the cone; it is left as it is if time is up."""
         if known.deadline.expired:
             return Explored(0.0, (node,), nodes=0)
-        split, place = self._split, self._place
         # Not more of them than threads; list operations are atomic.
         try:
-            memory = self._idle.pop()
+            memory, left = self._idle.pop()
         except IndexError:
-            memory = _Memory(split)
-        nodes, left, value, proven = explore(
-            split.rising,
-            split.rising_weights,
-            split.falling,
-            split.falling_weights,
-            self._norms,
-            split.linear,
-            node.generators,
-            _dual_basis(node.generators),
-            node.weight,
-            node.bound,
-            node.depth,
-            known.best,
-            self._ask.rtol,
-            self._ask.floor,
-            self._budget(node, known),
-            place.flat,
-            place.shape != "box",
-            self._errors,
-            memory.floats,
-            memory.integers,
-            memory.left,
-            memory.found,
+            memory, left = working_memory(self._levels, self._parts)
+        cone = node.generators
+        nodes, count, value, proven = explore(
+            self._parts,
+            self._rules,
+            Start(cone, _dual_basis(cone), node.weight, node.bound, node.depth),
+            Goal(known.best, self._ask.rtol, self._ask.floor, self._budget(node, known)),
+            memory,
+            left,
         )
-        cones, facts = memory.left[0][:left].copy(), memory.left[1][:left].tolist()
+        facts = left.facts[:count].tolist()
         children = tuple(
             _Cone(cone, bound, weight, int(depth))
-            for cone, (bound, weight, depth) in zip(cones, facts, strict=True)
+            for cone, (bound, weight, depth) in zip(left.cones[:count].copy(), facts, strict=True)
         )
-        point = memory.found.copy() if value > known.best else None
-        self._idle.append(memory)
+        point = left.point.copy() if value > known.best else None
+        self._idle.append((memory, left))
         return Explored(proven, children, value, point, nodes)
 
 

@@ -23,8 +23,9 @@ from slth.certify.problem.objective import Objective
 from slth.certify.problem.place import AROUND_ZERO, Place
 from slth.certify.problem.problem import Problem
 from slth.certify.protocol import Ask, Bound
-from slth.certify.signs.lifted import DECIDED, Dual, Region, solve, step_cost
+from slth.certify.signs.lifted import DECIDED, Dual, solve, step_cost
 from slth.certify.signs.proven import excluded_signs
+from slth.certify.signs.records import Region
 from slth.network import FloatArray
 from slth.rounding.outward import UNIT
 
