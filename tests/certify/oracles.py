@@ -11,6 +11,8 @@ from fractions import Fraction
 import numpy as np
 
 from slth.certify.problem.objective import Objective
+from slth.certify.protocol import Ask
+from slth.limits import Deadline
 from slth.network import ReLUNetwork
 
 Vector = list[int]
@@ -24,6 +26,19 @@ def objective(coefficients, hidden, linear=None, slack=0.0) -> Objective:
     return Objective(
         np.atleast_2d(np.asarray(linear, dtype=np.float64)), coefficients, hidden, slack
     )
+
+
+def ask(**options) -> Ask:
+    """What is asked of an engine, by default all that 1e-6 tells."""
+    wanted = {
+        "incumbent": 0.0,
+        "rtol": 1e-6,
+        "floor": 0.0,
+        "stop_above": math.inf,
+        "deadline": Deadline(),
+        "generator": np.random.default_rng(0),
+    }
+    return Ask(**(wanted | options))
 
 
 def value_squared(problem: Objective, x) -> Fraction:

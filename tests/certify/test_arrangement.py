@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import slth
-from slth.certify.cones.engine import maximize_over_cones
-from slth.certify.exact.arrangement import maximize_over_arrangement
+from slth.certify.cones.engine import over_cones
+from slth.certify.exact.arrangement import Arrangement
 from slth.certify.problem.objective import Objective
-from slth.limits import Deadline
-from tests.certify.oracles import gaussian, objective, supremum_squared, value_squared
+from slth.certify.problem.problem import Problem
+from slth.certify.protocol import Bound
+from tests.certify.oracles import ask, gaussian, objective, supremum_squared, value_squared
 
 
 def _scaled(coefficients, hidden, linear=None) -> Objective:
@@ -29,8 +30,12 @@ def _scaled(coefficients, hidden, linear=None) -> Objective:
     return objective(coefficients / 2.0 ** math.ceil(math.log2(mass)), hidden, linear)
 
 
-def _arranged(problem: Objective, incumbent: float = 0.0):
-    return maximize_over_arrangement(problem, incumbent=incumbent, deadline=Deadline())
+def _arranged(problem: Objective, incumbent: float = 0.0) -> Bound | None:
+    engine, asked = Arrangement(), Problem(problem)
+    if not engine.applies(asked):
+        return None
+    bound = engine.maximize(asked, ask(incumbent=incumbent))
+    return None if bound.gave_up else bound
 
 
 @pytest.mark.parametrize(
@@ -84,15 +89,7 @@ def test_wider_problems_agree_with_the_cones(width):
     bound = _arranged(problem)
     assert bound is not None
     assert bound.x is not None
-    cones = maximize_over_cones(
-        problem,
-        incumbent=bound.lower,
-        root=2.0,
-        rtol=1e-9,
-        floor=0.0,
-        stop_above=math.inf,
-        deadline=Deadline(),
-    )
+    cones = over_cones(Problem(problem), ask(incumbent=bound.lower, rtol=1e-9))
     assert cones.upper == pytest.approx(bound.upper, rel=1e-8)
     assert bound.lower <= bound.upper
 

@@ -17,6 +17,7 @@ from benchmarks.certify import prune
 from slth import threads
 from slth.certify import engines
 from slth.certify.cones import engine as cones
+from slth.certify.cones.engine import Cones
 from slth.certify.engines import maximize
 from slth.certify.problem.cheap import largest_eigenvalue, lipschitz, norm_bound
 from slth.limits import Deadline
@@ -37,7 +38,7 @@ def engine(name):
     """Answer by cones even where other engines are quicker, or by the one that is chosen."""
     if name == "chosen":
         return nullcontext()
-    return patch.multiple(engines, _SIGNS_UP_TO_WIDTH={}, _ARRANGED_UP_TO=0)
+    return patch.object(engines, "ENGINES", (Cones(),))
 
 
 def assert_encloses(problem, bound, exact_squared):
@@ -187,8 +188,7 @@ def test_thin_cones_around_the_maximum_are_closed_by_the_distance_from_the_zonot
     assert bound.upper >= sampled_maximum(problem, 100_000, 1)
 
 
-def test_thin_cones_in_which_descent_gains_little_a_sweep_are_not_cut_for_ever(monkeypatch):
-    monkeypatch.setattr(engines, "_CONES_UP_TO", 7)
+def test_thin_cones_in_which_descent_gains_little_a_sweep_are_not_cut_for_ever():
     with engine("cones"):
         bound = run(objective(*prune(20, 7)), seconds=20.0)
     assert bound.closed

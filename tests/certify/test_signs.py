@@ -10,26 +10,18 @@ import numpy as np
 import pytest
 
 from benchmarks.certify import prune
-from slth.certify.problem.cheap import norm_bound
+from slth.certify.problem.problem import Problem
 from slth.certify.signs import lifted
-from slth.certify.signs.engine import maximize_over_signs
+from slth.certify.signs.engine import over_signs
 from slth.certify.signs.proven import excluded_signs
 from slth.limits import Deadline
 
-from .oracles import gaussian, objective, sampled_maximum, supremum_squared, value_squared
+from .oracles import ask, gaussian, objective, sampled_maximum, supremum_squared, value_squared
 
 
 def run(problem, **options):
     """On the objective as it is: the weights below keep the Lipschitz bound under 2."""
-    settings = {
-        "incumbent": 0.0,
-        "root": norm_bound(problem),
-        "rtol": 1e-6,
-        "floor": 1e-9,
-        "stop_above": math.inf,
-        "deadline": Deadline(120.0),
-    }
-    return maximize_over_signs(problem, **(settings | options))
+    return over_signs(Problem(problem), ask(floor=1e-9, **options))
 
 
 def small(coefficients, hidden, linear=None):

@@ -12,87 +12,91 @@ import numpy as np
 from numba import njit
 
 from slth.certify.cones.bound import FAST
+from slth.certify.cones.records import (
+    BOUND,
+    DONE,
+    EDGE,
+    MIDDLE,
+    OPEN_N,
+    OPEN_P,
+    SCALE,
+    SHARE,
+)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def start(rising, rising_weights, falling, falling_weights, linear, cone, basis, floats, integers):
+def start(parts, begin, memory):
     """Level 0: the cone itself; units whose sign is constant on it go into the linear parts."""
-    V, B, PV, linP, linN, TP, TN, _midP, _midN, _scalars, _points, _scratch = floats
-    indexP, indexN, counts, _kept = integers
-    d = cone.shape[0]
-    pieces = linear.shape[0]
-    for a in range(d):
-        for l in range(d):
-            V[0, a, l] = cone[a, l]
-            B[0, a, l] = basis[a, l]
-    for k in range(pieces):
-        for l in range(d):
-            linP[0, k, l] = linear[k, l]
-            linN[0, k, l] = 0.0
-    open_units = 0
-    for i in range(rising.shape[0]):
-        low = np.inf
-        high = -np.inf
-        for a in range(d):
-            t = 0.0
-            for l in range(d):
-                t += rising[i, l] * cone[a, l]
-            TP[0, a, open_units] = t
-            low = min(low, t)
-            high = max(high, t)
-        if low >= 0.0:
-            for k in range(pieces):
-                for l in range(d):
-                    linP[0, k, l] += rising_weights[k, i] * rising[i, l]
-        elif high > 0.0:
-            indexP[0, open_units] = i
-            open_units += 1
-    counts[0, 0] = open_units
-    open_units = 0
-    for i in range(falling.shape[0]):
-        low = np.inf
-        high = -np.inf
-        for a in range(d):
-            t = 0.0
-            for l in range(d):
-                t += falling[i, l] * cone[a, l]
-            TN[0, a, open_units] = t
-            low = min(low, t)
-            high = max(high, t)
-        if low >= 0.0:
-            for k in range(pieces):
-                for l in range(d):
-                    linN[0, k, l] += falling_weights[k, i] * falling[i, l]
-        elif high > 0.0:
-            indexN[0, open_units] = i
-            open_units += 1
-    counts[0, 1] = open_units
-    counts[0, 2] = -1
+    PV, linP, TP, index = memory.PV, memory.linP, memory.TP, memory.indexP
+    cone, weights = begin.cone, parts.rising_weights
+    pieces, d = parts.linear.shape
+    memory.V[0] = cone
+    memory.B[0] = begin.basis
+    linP[0] = parts.linear
+    memory.linN[0] = 0.0
+    mP = _gather(parts.rising, weights, cone, TP[0], index[0], linP[0])
+    counts, numbers = memory.counts, memory.numbers
+    counts[0, OPEN_P] = mP
+    counts[0, OPEN_N] = _gather(
+        parts.falling,
+        parts.falling_weights,
+        cone,
+        memory.TN[0],
+        memory.indexN[0],
+        memory.linN[0],
+    )
+    counts[0, DONE] = -1
+    numbers[0, SHARE] = begin.share
+    numbers[0, BOUND] = begin.bound
     for k in range(pieces):
         for a in range(d):
             s = 0.0
             for l in range(d):
                 s += linP[0, k, l] * cone[a, l]
-            for i in range(counts[0, 0]):
-                s += rising_weights[k, indexP[0, i]] * max(TP[0, a, i], 0.0)
+            for i in range(mP):
+                s += weights[k, index[0, i]] * max(TP[0, a, i], 0.0)
             PV[0, k, a] = s
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def split_edge(rising_weights, level, depth, flat, floats, integers):
+def _gather(rows, weights, cone, T, index, linear):
+    """Level 0 of one sign: the open units, how many they are, and what the others sum up to."""
+    pieces, d = linear.shape
+    count = 0
+    for i in range(rows.shape[0]):
+        low = np.inf
+        high = -np.inf
+        for a in range(d):
+            t = 0.0
+            for l in range(d):
+                t += rows[i, l] * cone[a, l]
+            T[a, count] = t
+            low = min(low, t)
+            high = max(high, t)
+        if low >= 0.0:
+            for k in range(pieces):
+                for l in range(d):
+                    linear[k, l] += weights[k, i] * rows[i, l]
+        elif high > 0.0:
+            index[count] = i
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def split_edge(weights, level, depth, flat, memory):
     """Choose the edge to bisect; put the new generator, its inner products and values in place.
 
-    The new generator is the edge's midpoint, normalised unless `flat`.
+    The new generator is the edge's midpoint, normalised unless `flat`. weights: of the convex
+    units.
     """
-    allV, _allB, _PV, linP, _linN, allTP, allTN, midP, midN, scalars, _points, _scratch = floats
-    indexP, _indexN, counts, _kept = integers
-    V = allV[level]
-    TP = allTP[level]
-    TN = allTN[level]
-    pieces, d = linP.shape[1], linP.shape[2]
-    mP = counts[level, 0]
-    mN = counts[level, 1]
-    share = scalars[level, 0]
+    V, TP, TN = memory.V[level], memory.TP[level], memory.TN[level]
+    midP, midN = memory.midP[level], memory.midN[level]
+    linP, index = memory.linP[level], memory.indexP[level]
+    numbers, counts = memory.numbers, memory.counts
+    pieces, d = linP.shape
+    mP = counts[level, OPEN_P]
+    mN = counts[level, OPEN_N]
     longest = -1.0
     first = 0
     second = 1
@@ -103,54 +107,53 @@ def split_edge(rising_weights, level, depth, flat, floats, integers):
                 longest = s
                 first = a
                 second = b
+    # The longest edge now and then: cones that stay thin would not shrink to a point.
     if (depth + level) % 9 != 8:
-        first, second = _most_bent(
-            rising_weights, share, level, longest, first, second, floats, integers
-        )
-    counts[level, 3] = first
-    counts[level, 4] = second
+        first, second = _most_bent(weights, level, longest, first, second, memory)
+    counts[level, EDGE] = first
+    counts[level, EDGE + 1] = second
     size = 0.0
     for l in range(d):
         t = V[first, l] + V[second, l]
-        scalars[level, 3 + l] = t
+        numbers[level, MIDDLE + l] = t
         size += t * t
     scale = 0.5 if flat else 1.0 / math.sqrt(size)
-    scalars[level, 2] = scale
+    numbers[level, SCALE] = scale
     for l in range(d):
-        scalars[level, 3 + l] *= scale
+        numbers[level, MIDDLE + l] *= scale
     for i in range(mP):
-        midP[level, i] = (TP[first, i] + TP[second, i]) * scale
+        midP[i] = (TP[first, i] + TP[second, i]) * scale
     for j in range(mN):
-        midN[level, j] = (TN[first, j] + TN[second, j]) * scale
+        midN[j] = (TN[first, j] + TN[second, j]) * scale
     for k in range(pieces):
         s = 0.0
         for l in range(d):
-            s += linP[level, k, l] * scalars[level, 3 + l]
+            s += linP[k, l] * numbers[level, MIDDLE + l]
         for i in range(mP):
-            s += rising_weights[k, indexP[level, i]] * max(midP[level, i], 0.0)
-        scalars[level, 3 + d + k] = s
+            s += weights[k, index[i]] * max(midP[i], 0.0)
+        numbers[level, MIDDLE + d + k] = s
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def _most_bent(rising_weights, share, level, longest, first, second, floats, integers):
+def _most_bent(weights_of, level, longest, first, second, memory):
     """The edge, not too short, at which cutting lowers P's interpolation most where the
     relaxation stands (its coordinates on the edge, plus a little)."""
-    allV, _B, _PV, _linP, _linN, allTP, _TN, _midP, _midN, _scalars, points, scratch = floats
-    indexP, _indexN, counts, _kept = integers
-    V, TP, t = allV[level], allTP[level], points[level]
-    pieces, d = rising_weights.shape[0], V.shape[0]
-    mP = counts[level, 0]
-    weights = scratch[1]
+    V, TP, t = memory.V[level], memory.TP[level], memory.points[level]
+    index, mP = memory.indexP[level], memory.counts[level, OPEN_P]
+    pieces, d = weights_of.shape[0], V.shape[0]
+    share = memory.numbers[level, SHARE]
+    weights = memory.scratch[1]
     for i in range(mP):
-        weights[i] = share * rising_weights[0, indexP[level, i]]
+        weights[i] = share * weights_of[0, index[i]]
         if pieces == 2:
-            weights[i] += (1.0 - share) * rising_weights[1, indexP[level, i]]
+            weights[i] += (1.0 - share) * weights_of[1, index[i]]
     mean = 0.0
     for a in range(d):
         mean += t[a]
     most = 0.0
     for a in range(d):
         for b in range(a + 1, d):
+            # Edges shorter than two fifths of the longest would leave slivers.
             if _distance_squared(V, a, b) < 0.16 * longest:
                 continue
             bend = 0.0
@@ -158,6 +161,7 @@ def _most_bent(rising_weights, share, level, longest, first, second, floats, int
                 higher = max(TP[a, i], TP[b, i])
                 lower = min(TP[a, i], TP[b, i])
                 bend += weights[i] * max(0.0, min(higher, -lower))
+            # A point at a vertex is on no edge: without a little more all would count as 0.
             bend *= min(t[a], t[b]) + 0.02 * mean
             if bend > most:
                 most = bend
@@ -175,45 +179,49 @@ def _distance_squared(V, a, b):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def child_generators(V, scalars, counts, level, cone):
+def child_generators(level, memory, cone):
     """The generators of the next child of `level`: the new one replaces an end of the edge."""
-    d = V.shape[1]
-    replaced = counts[level, 3 + counts[level, 2]]
-    for a in range(d):
-        for l in range(d):
+    V, numbers, counts = memory.V, memory.numbers, memory.counts
+    replaced = counts[level, EDGE + counts[level, DONE]]
+    for a in range(V.shape[1]):
+        for l in range(V.shape[1]):
             cone[a, l] = V[level, a, l]
-    for l in range(d):
-        cone[replaced, l] = scalars[level, 3 + l]
+    for l in range(V.shape[1]):
+        cone[replaced, l] = numbers[level, MIDDLE + l]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def descend(rising, rising_weights, falling, falling_weights, level, floats, integers):
+def descend(rising, rising_weights, falling, falling_weights, level, memory):
     """Build the next child of `level` at level + 1; units whose sign is now constant are folded."""
-    V, B, PV, linP, linN, TP, TN, midP, midN, scalars, _points, scratch = floats
-    indexP, indexN, counts, kept = integers
-    pieces, d = linP.shape[1], linP.shape[2]
+    B, PV = memory.B, memory.PV
     below = level + 1
-    which = counts[level, 2]
-    replaced = counts[level, 3 + which]
-    partner = counts[level, 4 - which]
-    child_generators(V, scalars, counts, level, V[below])
-    scale = scalars[level, 2]
+    counts, numbers = memory.counts, memory.numbers
+    which = counts[level, DONE]
+    replaced = counts[level, EDGE + which]
+    partner = counts[level, EDGE + 1 - which]
+    child_generators(level, memory, memory.V[below])
+    scale = numbers[level, SCALE]
+    d = B.shape[1]
+    # Loops, not slices: these copies are a good part of a node's cost.
     for a in range(d):
         for l in range(d):
             B[below, a, l] = B[level, a, l]
     for l in range(d):
         B[below, replaced, l] = B[level, replaced, l] / scale
         B[below, partner, l] = B[level, partner, l] - B[level, replaced, l]
-    for k in range(pieces):
-        for l in range(d):
-            linP[below, k, l] = linP[level, k, l]
-            linN[below, k, l] = linN[level, k, l]
-            PV[below, k, l] = PV[level, k, l]
-        PV[below, k, replaced] = scalars[level, 3 + d + k]
-    counts[below, 0] = _fold(
+    linP, linN = memory.linP, memory.linN
+    for k in range(PV.shape[1]):
+        for a in range(d):
+            linP[below, k, a] = linP[level, k, a]
+            linN[below, k, a] = linN[level, k, a]
+            PV[below, k, a] = PV[level, k, a]
+        PV[below, k, replaced] = numbers[level, MIDDLE + d + k]
+    TP, TN, midP, midN = memory.TP, memory.TN, memory.midP, memory.midN
+    indexP, indexN, scratch, kept = memory.indexP, memory.indexN, memory.scratch, memory.kept
+    counts[below, OPEN_P] = _fold(
         rising,
         rising_weights,
-        counts[level, 0],
+        counts[level, OPEN_P],
         replaced,
         TP[level],
         midP[level],
@@ -221,14 +229,13 @@ def descend(rising, rising_weights, falling, falling_weights, level, floats, int
         TP[below],
         indexP[below],
         linP[below],
-        scratch[2],
-        scratch[3],
+        scratch,
         kept,
     )
-    counts[below, 1] = _fold(
+    counts[below, OPEN_N] = _fold(
         falling,
         falling_weights,
-        counts[level, 1],
+        counts[level, OPEN_N],
         replaced,
         TN[level],
         midN[level],
@@ -236,20 +243,24 @@ def descend(rising, rising_weights, falling, falling_weights, level, floats, int
         TN[below],
         indexN[below],
         linN[below],
-        scratch[2],
-        scratch[3],
+        scratch,
         kept,
     )
-    counts[below, 2] = -1
-    scalars[below, 0] = scalars[level, 0]
-    scalars[below, 1] = scalars[level, 1]
+    counts[below, DONE] = -1
+    numbers[below, SHARE] = numbers[level, SHARE]
+    numbers[below, BOUND] = numbers[level, BOUND]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fold(
-    hidden, weights, count, replaced, T, mid, index, below_T, below_index, linear, low, high, kept
+    rows, weights, count, replaced, T, mid, index, T_below, index_below, linear, scratch, kept
 ):
-    """Copy the open units to the child; those of constant sign there go into `linear`."""
+    """Copy the open units of one sign to the child, and return how many they are; those of constant
+    sign there go into its linear part.
+
+    Twelve arrays and not a record of them: making one costs a tenth of a small cone's time.
+    """
+    low, high = scratch[2], scratch[3]
     pieces, d = linear.shape
     for i in range(count):
         low[i] = mid[i]
@@ -265,13 +276,13 @@ def _fold(
             for k in range(pieces):
                 c = weights[k, index[i]]
                 for l in range(d):
-                    linear[k, l] += c * hidden[index[i], l]
+                    linear[k, l] += c * rows[index[i], l]
         elif high[i] > 0.0:
             kept[left] = i
-            below_index[left] = index[i]
+            index_below[left] = index[i]
             left += 1
     for a in range(d):
         source = mid if a == replaced else T[a]
         for i in range(left):
-            below_T[a, i] = source[kept[i]]
+            T_below[a, i] = source[kept[i]]
     return left

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from slth.certify.ascent import shortest_share
+from slth.certify.cones.records import OPEN_N, OPEN_P, SHARE
 
 # Sweeps before it is asked whether the cone has to be cut anyway: fewer leave a point of the
 # relaxation that chooses a worse edge to cut.
@@ -27,24 +28,14 @@ FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bound_cone(
-    rising_weights,
-    falling,
-    falling_weights,
-    norms,
-    level,
-    cut,
-    error,
-    displaced,
-    floats,
-    integers,
-    q,
-):
-    """A proven bound of the cone at `level` and, if it is above `cut`, the objective's value at a
-    point of the cone (then in q, normalised), else -inf."""
-    V, _B, PV, linP, linN, _TP, _TN, _midP, _midN, scalars, points, scratch = floats
-    _indexP, index, counts, _kept = integers
-    d = linN.shape[2]
+def bound_cone(rising_weights, falling, falling_weights, norms, level, below, memory, q):
+    """A proven bound of the cone at `level` and, if it is above `below.cut`, the objective's value
+    at a point of the cone (then in q, normalised), else -inf."""
+    cut, error, displaced, _affine = below
+    V, PV, linN = memory.V, memory.PV, memory.linN
+    points, tau, numbers = memory.points, memory.scratch[0], memory.numbers
+    index = memory.indexN[level, : memory.counts[level, OPEN_N]]
+    d = V.shape[1]
 
     # How the generators lie: smallest inner product, and the length of a z with <z, v_a> >= 1.
     narrow = 1.0
@@ -71,12 +62,10 @@ def bound_cone(
     # The bound at the generators that the chords of the open concave units give.
     n = np.empty(d)
     at = np.empty(d)
-    tau = scratch[0]
-    _chords(level, floats, integers)
-    share = scalars[level, 0]
-    open_concave = index[level, : counts[level, 1]]
+    chords(level, memory)
+    share = numbers[level, SHARE]
     top = _excess(
-        falling, falling_weights, open_concave, tau, share, PV[level], linN[level], V[level], n, at
+        falling, falling_weights, index, tau, share, PV[level], linN[level], V[level], n, at
     )
     if narrow > 0.05:
         bound = (max(0.0, top) + error) / math.sqrt(narrow) * (1.0 + 2.0**-40) + displaced
@@ -84,13 +73,11 @@ def bound_cone(
             return bound, -np.inf
 
     goal = max(0.0, cut - displaced - 2.0 * error * mend) * (1.0 - 2.0**-40)
-    share = _search(falling, falling_weights, norms, level, goal, cut, floats, integers, at, q)
-    scalars[level, 0] = share
+    share = _search(falling, falling_weights, norms, level, goal, cut, memory, at, q)
+    numbers[level, SHARE] = share
 
     # Proof, from q, tau and the weight alone.
-    top = _excess(
-        falling, falling_weights, open_concave, tau, share, PV[level], linN[level], V[level], n, at
-    )
+    _excess(falling, falling_weights, index, tau, share, PV[level], linN[level], V[level], n, at)
     worst = 0.0
     size = 0.0
     for a in range(d):
@@ -102,14 +89,14 @@ def bound_cone(
     bound = (math.sqrt(size) + (worst + error) * mend) * (1.0 + 2.0**-40) + displaced
     if bound <= cut:
         return bound, -np.inf
-    if counts[level, 0] == 0:
+    if memory.counts[level, OPEN_P] == 0:
         # P is linear here: its gradient's distance from the zonotope of N will do.
         size, value = _leaf(
-            falling, falling_weights, norms, linP[level], share, goal, total, tau, q
+            falling, falling_weights, norms, memory.linP[level], share, goal, total, tau, q
         )
         bound = min(bound, (math.sqrt(size) + error * mend) * (1.0 + 2.0**-40) + displaced)
         return bound, value
-    _relaxed, value = _point(rising_weights, falling_weights, level, floats, integers, q)
+    _relaxed, value = _point(rising_weights, falling_weights, level, memory, q)
     for l in range(d):
         q[l] = 0.0
         for a in range(d):
@@ -120,7 +107,7 @@ def bound_cone(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _excess(falling, falling_weights, index, tau, share, PV, linN, V, n, at):
     """at[a] = P(v_a) - <n_tau, v_a>, n = n_tau; returns the largest."""
-    assemble(falling, falling_weights, index, index.shape[0], tau, share, linN, n)
+    assemble(falling, falling_weights, index, tau, share, linN, n)
     return excess_over(V, PV, share, n, at)
 
 
@@ -141,11 +128,9 @@ def excess_over(V, PV, share, n, at):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def _chords(level, floats, integers):
+def chords(level, memory):
     """tau: the slopes of the open concave units' chords on the cone."""
-    _V, _B, _PV, _linP, _linN, _TP, allTN, _midP, _midN, _scalars, _points, scratch = floats
-    _indexP, _indexN, counts, _kept = integers
-    TN, mN = allTN[level], counts[level, 1]
+    TN, mN, scratch = memory.TN[level], memory.counts[level, OPEN_N], memory.scratch
     tau, low, high = scratch[0], scratch[1], scratch[2]
     for j in range(mN):
         low[j] = TN[0, j]
@@ -155,21 +140,21 @@ def _chords(level, floats, integers):
             low[j] = min(low[j], TN[a, j])
             high[j] = max(high[j], TN[a, j])
     for j in range(mN):
-        tau[j] = high[j] / (high[j] - low[j])
+        # Fast division may round above 1, where the chord is no minorant.
+        tau[j] = min(1.0, high[j] / (high[j] - low[j]))
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def _search(falling, falling_weights, norms, level, goal, cut, floats, integers, at, q):
+def _search(falling, falling_weights, norms, level, goal, cut, memory, at, q):
     """The dual: q = u, y >= 0 the slack of the generators' inequalities, tau, and the weight,
     by coordinate descent on |q| until it is at most `goal` or known to be of no use. Returns the
     weight; leaves q and tau."""
-    _V, allB, allPV, _linP, all_linN, _TP, _TN, _midP, _midN, scalars, _points, scratch = floats
-    _indexP, all_index, counts, _kept = integers
-    B, PV, linN, index = allB[level], allPV[level], all_linN[level], all_index[level]
-    mN = counts[level, 1]
+    B, PV = memory.B[level], memory.PV[level]
+    linN, index = memory.linN[level], memory.indexN[level]
+    mN = memory.counts[level, OPEN_N]
     pieces, d = linN.shape
-    tau, weights = scratch[0], scratch[1]
-    share = scalars[level, 0]
+    tau, weights = memory.scratch[0], memory.scratch[1]
+    share = memory.numbers[level, SHARE]
     y = np.zeros(d)
     lengths = np.zeros(d)
     q[:] = 0.0
@@ -181,7 +166,7 @@ def _search(falling, falling_weights, norms, level, goal, cut, floats, integers,
     previous = np.inf
     for sweep in range(_MOST_SWEEPS):
         if pieces == 2:
-            share = _share_step(falling, falling_weights, index, mN, tau, share, PV, B, linN, q)
+            share = _share_step(falling, falling_weights, index[:mN], tau, share, PV, B, linN, q)
         if pieces == 2 or sweep == 0:
             for j in range(mN):
                 i = index[j]
@@ -222,7 +207,7 @@ def _search(falling, falling_weights, norms, level, goal, cut, floats, integers,
             break
         previous = size
         if sweep + 1 >= _SWEEPS:
-            relaxed, _ = _point(falling_weights[:, :0], falling_weights, level, floats, integers, q)
+            relaxed, _ = _point(falling_weights[:, :0], falling_weights, level, memory, q)
             if relaxed > cut:
                 break
     return share
@@ -244,7 +229,7 @@ def _leaf(falling, falling_weights, norms, linP, share, goal, inside, tau, q):
     size = np.inf
     for _ in range(_LEAF_ROUNDS):
         for k in range(pieces):
-            assemble(falling, falling_weights, every, every.shape[0], tau, 1.0 - k, -linP, n[k])
+            assemble(falling, falling_weights, every, tau, 1.0 - k, -linP, n[k])
         if pieces == 2:
             share = shortest_share(n[0], n[1], share)
         previous = size
@@ -298,15 +283,16 @@ def _shorten(falling, falling_weights, norms, share, tau, q):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def _point(rising_weights, falling_weights, level, floats, integers, q):
+def _point(rising_weights, falling_weights, level, memory, q):
     """The direction x of the cone near q's, in terms of the generators (in `points`), and two
     values there: the relaxation's (P interpolated) and the objective's. Where the first is above
     the cut no multipliers will do. Without `rising_weights` the second is not computed."""
-    V, B, PV, linP, linN, TP, TN, _midP, _midN, _scalars, points, scratch = floats
-    indexP, indexN, counts, _kept = integers
+    V, B, PV, points = memory.V, memory.B, memory.PV, memory.points
+    linP, linN, TP, TN = memory.linP, memory.linN, memory.TP, memory.TN
+    indexP, indexN, scratch = memory.indexP, memory.indexN, memory.scratch
     pieces, d = linN.shape[1], linN.shape[2]
-    mP = counts[level, 0] if rising_weights.shape[1] else 0
-    mN = counts[level, 1]
+    mP = memory.counts[level, OPEN_P] if rising_weights.shape[1] else 0
+    mN = memory.counts[level, OPEN_N]
     t = points[level]
     x = np.zeros(d)
     for a in range(d):
@@ -352,14 +338,14 @@ def _point(rising_weights, falling_weights, level, floats, integers, q):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def assemble(falling, falling_weights, index, mN, tau, share, linN, n):
+def assemble(falling, falling_weights, index, tau, share, linN, n):
     """n = the gradient sum_j n_j tau_j w_j of the concave part's minorant, in place."""
     pieces, d = linN.shape
     for l in range(d):
         n[l] = share * linN[0, l]
         if pieces == 2:
             n[l] += (1.0 - share) * linN[1, l]
-    for j in range(mN):
+    for j in range(index.shape[0]):
         i = index[j]
         c = share * falling_weights[0, i]
         if pieces == 2:
@@ -370,21 +356,11 @@ def assemble(falling, falling_weights, index, mN, tau, share, linN, n):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _share_step(falling, falling_weights, index, mN, tau, share, PV, B, linN, q):
+def _share_step(falling, falling_weights, index, tau, share, PV, B, linN, q):
     """Minimise |q| over the weight of the first piece (two pieces); updates q."""
     d = q.shape[0]
     g = np.empty(d)
-    for l in range(d):
-        g[l] = linN[1, l] - linN[0, l]
-    for a in range(d):
-        s = PV[0, a] - PV[1, a]
-        for l in range(d):
-            g[l] += s * B[a, l]
-    for j in range(mN):
-        i = index[j]
-        c = (falling_weights[0, i] - falling_weights[1, i]) * tau[j]
-        for l in range(d):
-            g[l] -= c * falling[i, l]
+    along_share(falling, falling_weights, index, tau, PV, B, linN, g)
     top = 0.0
     bottom = 0.0
     for l in range(d):
@@ -396,3 +372,21 @@ def _share_step(falling, falling_weights, index, mN, tau, share, PV, B, linN, q)
             q[l] += (moved - share) * g[l]
         share = moved
     return share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def along_share(falling, falling_weights, index, tau, PV, B, linN, g):
+    """g = how the affine function with the values P - <n_tau, .> at the generators changes with
+    the weight of the first piece."""
+    d = g.shape[0]
+    for l in range(d):
+        g[l] = linN[1, l] - linN[0, l]
+    for a in range(d):
+        s = PV[0, a] - PV[1, a]
+        for l in range(d):
+            g[l] += s * B[a, l]
+    for j in range(index.shape[0]):
+        i = index[j]
+        c = (falling_weights[0, i] - falling_weights[1, i]) * tau[j]
+        for l in range(d):
+            g[l] -= c * falling[i, l]

@@ -11,42 +11,23 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.cones.bound import assemble, excess_over
-from slth.certify.cones.vertices import lower_vertices
+from slth.certify.cones.bound import along_share, assemble, chords, excess_over
+from slth.certify.cones.records import OPEN_N, OPEN_P, SHARE, mixed
+from slth.certify.cones.vertices import Vertices, lower_vertices
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bound_slice(
-    rising,
-    rising_weights,
-    falling,
-    falling_weights,
-    norms,
-    level,
-    cut,
-    error,
-    displaced,
-    rounding,
-    ball,
-    floats,
-    integers,
-    q,
-):
+def bound_slice(parts, level, below, ball, memory, q):
     """A proven bound on the simplex at `level` (within the unit ball if `ball`) and, if it is above
-    `cut`, the objective's value at a point of it (then in q), else -inf.
-
-    norms: squared norms of the concave units' rows without their last entry. error, displaced,
-    rounding: outward terms, the last relative to the size of an affine function.
-    """
-    allV, allB, allPV, _linP, all_linN, _TP, allTN, _midP, _midN, scalars, points, scratch = floats
-    _indexP, indexN, counts, _kept = integers
-    V, B, PV = allV[level], allB[level], allPV[level]
-    linN, TN, index = all_linN[level], allTN[level], indexN[level]
-    mN = counts[level, 1]
-    exact = counts[level, 0] == 0
+    `below.cut`, the objective's value at a point of it (then in q), else -inf."""
+    cut, error, displaced, rounding = below
+    V, PV, linN = memory.V[level], memory.PV[level], memory.linN[level]
+    index = memory.indexN[level, : memory.counts[level, OPEN_N]]
+    exact = memory.counts[level, OPEN_P] == 0
     d = V.shape[0]
-    tau = scratch[0]
-    share = scalars[level, 0]
+    tau = memory.scratch[0]
+    points = memory.points[level]
+    share = memory.numbers[level, SHARE]
     n = np.empty(d)
     at = np.empty(d)
     # <cut_off, (y, 1)> >= 0 on the ball, but perhaps not on all of the simplex.
@@ -62,54 +43,36 @@ def bound_slice(
         crossing, empty = _tangent(V, cut_off)
         if empty:
             return 0.0, -np.inf
-    for j in range(mN):
-        low = np.inf
-        high = -np.inf
-        for a in range(d):
-            low = min(low, TN[a, j])
-            high = max(high, TN[a, j])
-        tau[j] = high / (high - low)
-    assemble(falling, falling_weights, index, mN, tau, share, linN, n)
+    chords(level, memory)
+    assemble(parts.falling, parts.falling_weights, index, tau, share, linN, n)
     bound = excess_over(V, PV, share, n, at) + error + displaced
     if bound <= cut:
         return bound, -np.inf
+    goal = cut - displaced - error
+    vertices = Vertices(parts.falling_weights, index, memory.TN[level], V, PV, linN)
     share, multiplier = lower_vertices(
-        falling_weights,
-        index,
-        mN,
-        TN,
-        V,
-        PV,
-        linN,
-        share,
-        cut - displaced - error,
-        exact,
-        cut_off if crossing else n[:0],
-        tau,
-        at,
+        vertices, share, goal, exact, cut_off if crossing else n[:0], tau, at
     )
     # Weights of the vertices at the relaxation's solution.
     total = 0.0
     for a in range(d):
-        points[level, a] = max(0.0, at[a] - (cut - displaced - error))
-        total += points[level, a]
-    assemble(falling, falling_weights, index, mN, tau, share, linN, n)
+        points[a] = max(0.0, at[a] - goal)
+        total += points[a]
+    assemble(parts.falling, parts.falling_weights, index, tau, share, linN, n)
     for l in range(d):
         n[l] -= multiplier * cut_off[l]
-    below = excess_over(V, PV, share, n, at) + 2.0 * rounding * multiplier
-    bound = min(bound, below + error + displaced)
-    scalars[level, 0] = share
+    lowered = excess_over(V, PV, share, n, at) + 2.0 * rounding * multiplier
+    bound = min(bound, lowered + error + displaced)
+    memory.numbers[level, SHARE] = share
     if bound <= cut:
         return bound, -np.inf
     if outside > 2.0:
         goal = cut - displaced - 2.0 * error
-        assemble(falling, falling_weights, index, mN, tau, share, linN, n)
+        assemble(parts.falling, parts.falling_weights, index, tau, share, linN, n)
         excess_over(V, PV, share, n, at)
-        share = _lower_over_ball(
-            falling, falling_weights, norms, index, mN, PV, B, linN, share, goal, exact, tau, at, q
-        )
-        scalars[level, 0] = share
-        assemble(falling, falling_weights, index, mN, tau, share, linN, n)
+        share = _lower_over_ball(parts, level, share, goal, memory, at, q)
+        memory.numbers[level, SHARE] = share
+        assemble(parts.falling, parts.falling_weights, index, tau, share, linN, n)
         for l in range(d):
             n[l] += q[l]
         worst = max(0.0, excess_over(V, PV, share, n, at))
@@ -122,50 +85,51 @@ def bound_slice(
         if steep > 0.0:
             total = 0.0
             for a in range(d):
-                s = B[a, d - 1]
+                s = memory.B[level, a, d - 1]
                 for l in range(d - 1):
-                    s += B[a, l] * q[l] / steep
-                points[level, a] = max(0.0, s)
-                total += points[level, a]
+                    s += memory.B[level, a, l] * q[l] / steep
+                points[a] = max(0.0, s)
+                total += points[a]
     if not total > 0.0:
         return bound, -np.inf
     for l in range(d):
         q[l] = 0.0
         for a in range(d):
-            q[l] += points[level, a] / total * V[a, l]
+            q[l] += points[a] / total * V[a, l]
     steep = _slope(q)
     if ball and steep > 1.0:
         for l in range(d - 1):
             q[l] /= steep
     q[d - 1] = 1.0
-    return bound, _value_at(
-        q, level, rising, rising_weights, falling, falling_weights, floats, integers
-    )
+    return bound, _value_at(q, parts, level, memory)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _value_at(q, level, rising, rising_weights, falling, falling_weights, floats, integers):
+def _value_at(q, parts, level, memory):
     """The objective at a point q of the cone at `level`, in plain floats."""
-    _V, _B, _PV, linP, linN, _TP, _TN, _midP, _midN, _scalars, _points, _scratch = floats
-    indexP, indexN, counts, _kept = integers
-    pieces, d = linN.shape[1], linN.shape[2]
+    counts, linP, linN = memory.counts, memory.linP[level], memory.linN[level]
+    indexP = memory.indexP[level, : counts[level, OPEN_P]]
+    indexN = memory.indexN[level, : counts[level, OPEN_N]]
     value = np.inf
-    for k in range(pieces):
-        s = 0.0
-        for l in range(d):
-            s += (linP[level, k, l] - linN[level, k, l]) * q[l]
-        for i in range(counts[level, 0]):
-            t = 0.0
-            for l in range(d):
-                t += rising[indexP[level, i], l] * q[l]
-            s += rising_weights[k, indexP[level, i]] * max(t, 0.0)
-        for j in range(counts[level, 1]):
-            t = 0.0
-            for l in range(d):
-                t += falling[indexN[level, j], l] * q[l]
-            s -= falling_weights[k, indexN[level, j]] * max(t, 0.0)
-        value = min(value, s)
+    for k in range(linP.shape[0]):
+        convex = _piece_at(q, parts.rising, parts.rising_weights[k], indexP, linP[k])
+        concave = _piece_at(q, parts.falling, parts.falling_weights[k], indexN, linN[k])
+        value = min(value, convex - concave)
     return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _piece_at(q, rows, weights, index, linear):
+    """What the units of one sign sum up to in one piece."""
+    total = 0.0
+    for l in range(q.shape[0]):
+        total += linear[l] * q[l]
+    for i in index:
+        t = 0.0
+        for l in range(q.shape[0]):
+            t += rows[i, l] * q[l]
+        total += weights[i] * max(t, 0.0)
+    return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -204,13 +168,16 @@ def _slope(q):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lower_over_ball(
-    falling, falling_weights, norms, index, mN, PV, B, linN, share, goal, exact, tau, at, q
-):
+def _lower_over_ball(parts, level, share, goal, memory, at, q):
     """An affine function q above P - <n_tau, .> at the vertices with a small maximum q_0 + |q_x|
     over the ball, by descent over q's excess y at the vertices, tau (in place) and the weight of
     the first piece, which is returned. Each step minimises q_0 + (|q_x|^2 / k + k) / 2, k = |q_x|.
     """
+    falling, falling_weights, norms = parts.falling, parts.falling_weights, parts.norms
+    B, PV, linN = memory.B[level], memory.PV[level], memory.linN[level]
+    index = memory.indexN[level, : memory.counts[level, OPEN_N]]
+    exact = memory.counts[level, OPEN_P] == 0
+    tau = memory.scratch[0]
     pieces, d = linN.shape
     last = d - 1
     y = np.zeros(d)
@@ -221,18 +188,11 @@ def _lower_over_ball(
     steep = _slope(q)
     previous = q[last] + steep
     direction = np.empty(d)
-    for _ in range(2000 if exact else 100):
+    # Where P is linear the bound is exact, and patience pays.
+    sweeps, least_gain = (2000, 1e-5) if exact else (100, 1e-3)
+    for _ in range(sweeps):
         if pieces == 2:
-            for l in range(d):
-                direction[l] = linN[1, l] - linN[0, l]
-            for a in range(d):
-                for l in range(d):
-                    direction[l] += (PV[0, a] - PV[1, a]) * B[a, l]
-            for j in range(mN):
-                i = index[j]
-                c = (falling_weights[0, i] - falling_weights[1, i]) * tau[j]
-                for l in range(d):
-                    direction[l] -= c * falling[i, l]
+            along_share(falling, falling_weights, index, tau, PV, B, linN, direction)
             top = steep * direction[last]
             bottom = 0.0
             for l in range(last):
@@ -255,11 +215,9 @@ def _lower_over_ball(
                 y[a] = moved
                 for l in range(d):
                     q[l] += delta * B[a, l]
-        for j in range(mN):
+        for j in range(index.shape[0]):
             i = index[j]
-            c = share * falling_weights[0, i]
-            if pieces == 2:
-                c += (1.0 - share) * falling_weights[1, i]
+            c = mixed(falling_weights, i, share)
             g = steep * falling[i, last]
             for l in range(last):
                 g += falling[i, l] * q[l]
@@ -273,7 +231,7 @@ def _lower_over_ball(
                     q[l] -= delta * falling[i, l]
         steep = _slope(q)
         size = q[last] + steep
-        if size <= goal or previous - size < (1e-5 if exact else 1e-3) * (size - goal):
+        if size <= goal or previous - size < least_gain * (size - goal):
             break
         previous = size
     return share

@@ -11,7 +11,7 @@ Rigour: |v| and |w_i x v| / |w_i| bound A on the whole face and edge, so leaving
 has to be proven: some constraint s_k <w_k, v> > 0 must fail by more than rounding. Gradients,
 vertices and values are double-double numbers, whose errors are charged (docs/certify.md, "The
 arrangement"), so that units that nearly cancel, with a supremum tiny beside their weights, lose no
-digits. Where three planes may meet in a line, the answer is None.
+digits. Where three planes may meet in a line, it gives up.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import math
 import numpy as np
 from numba import njit
 
-from slth.certify.problem.objective import Objective
-from slth.certify.protocol import Bound
-from slth.limits import Deadline
+from slth.certify.problem.place import AROUND_ZERO
+from slth.certify.problem.problem import Problem
+from slth.certify.protocol import Ask, Bound
 from slth.rounding.outward import UNIT
 from slth.rounding.pairs import add_pair, two_prod, two_sum
 
@@ -34,50 +34,51 @@ _SLICE = 3_000_000
 _VAGUE = 1e-14
 
 
-def maximize_over_arrangement(
-    objective: Objective, *, incumbent: float, deadline: Deadline
-) -> Bound | None:
-    """sup A over the unit ball in R^3, to a few units of roundoff.
+# Wider problems are left to the cones: an arrangement costs width^3.
+_UP_TO = 250
 
-    None for two pieces, where three of the units' planes meet in a line, as nearly as
-    double-double numbers tell, and where the deadline passed.
 
-    Args:
-        objective: d = 3, with a Lipschitz bound below 2; its slack is not looked at.
-        incumbent: a value known to be attained, here or elsewhere: nothing below is told apart.
-        deadline: when to give up.
-    """
-    if objective.linear.shape[0] != 1:
-        return None
-    hidden, weights = objective.hidden, objective.coefficients[0]
-    while hidden.shape[0] < 2:
-        # A plane without weight, so that every face has a vertex.
-        last = np.abs(hidden).sum(axis=0) if hidden.shape[0] else np.array([0.0, 1.0, 1.0])
-        axis = np.eye(3)[int(np.argmin(last))]
-        hidden, weights = np.vstack([hidden, axis]), np.append(weights, 0.0)
-    count = hidden.shape[0]
-    products = _products(weights, np.ascontiguousarray(hidden))
-    # Upper bound, best value, its point.
-    state = np.zeros(5)
-    state[0] = max(0.0, incumbent - _VAGUE)
-    start = 0
-    while start < count:
-        rows = max(1, int(_SLICE / (count * count)))
-        stop = min(count, start + rows)
-        if not _visit(hidden, weights, products, objective.linear[0], start, stop, state):
-            return None
-        start = stop
-        if start < count and deadline.expired:
-            return None
-    point = state[2:].copy() if state[1] > 0.0 else None
-    return Bound(
-        float(state[1]) if point is not None else -math.inf,
-        point,
-        float(state[0]),
-        count * (count - 1),
-        True,
-        "arrangement",
-    )
+class Arrangement:
+    """Exact to a few units of roundoff; gives up where three of the units' planes meet in a line,
+    as nearly as double-double numbers tell, and when time is up."""
+
+    compiled_with = 3
+
+    def applies(self, problem: Problem) -> bool:
+        """On the sphere in R^3, one piece."""
+        small = problem.d == 3 and problem.pieces == 1 and problem.width <= _UP_TO
+        return small and problem.place == AROUND_ZERO
+
+    def maximize(self, problem: Problem, ask: Ask) -> Bound:
+        """Enclose sup A; nothing below the incumbent is told apart."""
+        hidden, weights = problem.objective.hidden, problem.objective.coefficients[0]
+        linear = problem.objective.linear[0]
+        while hidden.shape[0] < 2:
+            # A plane without weight, so that every face has a vertex.
+            last = np.abs(hidden).sum(axis=0) if hidden.shape[0] else np.array([0.0, 1.0, 1.0])
+            axis = np.eye(3)[int(np.argmin(last))]
+            hidden, weights = np.vstack([hidden, axis]), np.append(weights, 0.0)
+        count = hidden.shape[0]
+        products = _products(weights, np.ascontiguousarray(hidden))
+        # Upper bound, best value, its point.
+        state = np.zeros(5)
+        state[0] = max(0.0, ask.incumbent - _VAGUE)
+        start = 0
+        while start < count:
+            stop = min(count, start + max(1, int(_SLICE / (count * count))))
+            if not _visit(hidden, weights, products, linear, start, stop, state):
+                return _GIVEN_UP
+            start = stop
+            if start < count and ask.deadline.expired:
+                return _GIVEN_UP
+        upper, lower = float(state[0]), float(state[1])
+        nodes = count * (count - 1)
+        if lower > 0.0:
+            return Bound(lower, state[2:].copy(), upper, nodes, True, "arrangement")
+        return Bound(-math.inf, None, upper, nodes, True, "arrangement")
+
+
+_GIVEN_UP = Bound(-math.inf, None, math.inf, 0, False, "arrangement")
 
 
 @njit(cache=True, nogil=True)

@@ -11,32 +11,60 @@ is smaller at the relaxation's point.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from slth.certify.ascent import evaluate, nearest_in_zonotope, polish
+from slth.certify.best_first import BestFirst, Explored, Round
+from slth.certify.climbed import climbed
 from slth.certify.problem.objective import Objective
 from slth.certify.problem.place import AROUND_ZERO, Place
-from slth.certify.protocol import Bound
-from slth.certify.signs.lifted import DECIDED, Dual, Region, solve, step_cost
+from slth.certify.problem.problem import Problem
+from slth.certify.protocol import Ask, Bound
+from slth.certify.signs.lifted import DECIDED, Dual, solve, step_cost
 from slth.certify.signs.proven import excluded_signs
-from slth.limits import Deadline
+from slth.certify.signs.records import Region
 from slth.network import FloatArray
 from slth.rounding.outward import UNIT
-from slth.threads import Map, crew, usable_threads
 
 # Lighter convex units are charged for, never branched on.
 _LEAST_WEIGHT = 1e-14
-# Nodes explored at a time, whatever the number of threads; bisections of lambda in a node with
-# all signs fixed; work (`step_cost`) of a step that is worth threads.
-_ROUND = 16
+# Bisections of lambda in a node with all signs fixed; work (`step_cost`) of a step that is worth
+# threads.
 _BISECTIONS = 40
 _WORTH_A_THREAD = 2e5
+# Up to this dimension cones are quicker than signs, except for problems of so few units.
+_CONES_UP_TO = 6
+_SIGNS_UP_TO_WIDTH = {4: 20, 5: 20, 6: 60}
+# Dearer Newton steps would not end within a slice.
+_DEAREST_STEP = 6e8
+
+
+class Signs:
+    """Branch-and-bound on signs, for many inputs or few units."""
+
+    compiled_with = _CONES_UP_TO + 1
+
+    def applies(self, problem: Problem) -> bool:
+        """Where cones are not quicker and a Newton step is not too dear."""
+        width, d = problem.width, problem.d
+        wide = d <= _CONES_UP_TO and width > _SIGNS_UP_TO_WIDTH.get(d, 0)
+        return not wide and step_cost(d, width) <= _DEAREST_STEP
+
+    def maximize(self, problem: Problem, ask: Ask) -> Bound:
+        """Climb, then search over the signs."""
+        return climbed(problem, ask, over_signs)
+
+
+def over_signs(problem: Problem, ask: Ask) -> Bound:
+    """Enclose sup min_k A_k over the points of the place by branch-and-bound over signs."""
+    lifted = _Lifted.of(problem.objective, problem.place)
+    share = 1.0 if problem.pieces == 1 else 0.5
+    root = _Node(np.zeros(problem.width, np.int8), problem.root, share, 0.0, 1.0)
+    search = BestFirst(_Explorer(lifted), [root], problem.root, ask, "signs")
+    return search.run(ask.incumbent, ask.deadline)
 
 
 @dataclass(frozen=True)
@@ -52,97 +80,7 @@ class _Node:
 
 
 @dataclass(frozen=True)
-class _Explored:
-    """The largest bound of what a node closed, the nodes below it, and its best point."""
-
-    proven: float
-    children: tuple[_Node, ...] = ()
-    value: float = -math.inf
-    point: FloatArray | None = None
-
-
-def maximize_over_signs(
-    objective: Objective,
-    *,
-    incumbent: float,
-    root: float,
-    rtol: float,
-    floor: float,
-    stop_above: float,
-    deadline: Deadline,
-    place: Place = AROUND_ZERO,
-) -> Bound:
-    """Enclose sup min_k A_k over the points of `place` by branch-and-bound over signs.
-
-    The arguments are those of `maximize_over_cones`. The best nodes are explored in rounds, which
-    know nothing of each other, so the answer does not depend on the number of threads. If time cuts
-    it off, the bound's `resume` goes on where it stood.
-    """
-    search = _Search(_Problem.of(objective, place), root, rtol, floor, stop_above)
-    return search.run(incumbent, deadline)
-
-
-class _Search:
-    """The heap of open nodes, the incumbent, and what has been proven of closed nodes."""
-
-    def __init__(
-        self, problem: _Problem, root: float, rtol: float, floor: float, stop_above: float
-    ) -> None:
-        self.problem, self.root = problem, root
-        self.rtol, self.floor, self.stop_above = rtol, floor, stop_above
-        self.best, self.proven, self.nodes = 0.0, 0.0, 0
-        self.point: FloatArray | None = None
-        self.order = itertools.count()
-        self.heap: list[tuple[float, int, _Node]] = []
-        share = 1.0 if problem.linear.shape[0] == 1 else 0.5
-        self._open(_Node(np.zeros(len(problem.hidden), np.int8), root, share, 0.0, 1.0))
-
-    @property
-    def threshold(self) -> float:
-        """What need not be told apart."""
-        return max(self.floor, self.best * (1.0 + self.rtol))
-
-    def run(self, incumbent: float, deadline: Deadline) -> Bound:
-        """Explore open nodes until nothing is left above the threshold, or time is up."""
-        self.best = max(self.best, incumbent)
-        width, n = self.problem.hidden.shape
-        costly = step_cost(n - 1, width) > _WORTH_A_THREAD
-        with ExitStack() as stack:
-            helped: Map | None = None
-            while self.heap and not deadline.expired and self.best <= self.stop_above:
-                tasks = []
-                while self.heap and len(tasks) < _ROUND and -self.heap[0][0] > self.threshold:
-                    tasks.append(heapq.heappop(self.heap)[2])
-                if not tasks:
-                    break
-                explorer = _Explorer(self.problem, self.best, self.threshold, deadline)
-                if costly and len(tasks) > 1:
-                    helped = helped or stack.enter_context(crew(usable_threads()))
-                    results = helped(explorer.explore, tasks)
-                else:
-                    results = [explorer.explore(task) for task in tasks]
-                for explored in results:
-                    self._take_in(explored)
-        upper = min(self.root, max(self.proven, -self.heap[0][0] if self.heap else 0.0))
-        lower = -math.inf if self.point is None else self.best
-        closed = upper <= self.threshold
-        resume = self.run if self.heap and not closed else None
-        return Bound(lower, self.point, upper, self.nodes, closed, "signs", resume)
-
-    def _take_in(self, explored: _Explored) -> None:
-        self.nodes += 1
-        self.proven = max(self.proven, explored.proven)
-        if explored.value > self.best:
-            self.best, self.point = explored.value, explored.point
-        for child in explored.children:
-            self._open(child)
-
-    def _open(self, node: _Node) -> None:
-        heapq.heappush(self.heap, (-node.bound, next(self.order), node))
-
-
-@dataclass(frozen=True)
-class _Problem:
+class _Lifted:
     """An objective in the coordinates z = (1, x / reach) of the lifted relaxation.
 
     Attributes:
@@ -161,7 +99,7 @@ class _Problem:
     ceiling: FloatArray
 
     @classmethod
-    def of(cls, objective: Objective, place: Place) -> _Problem:
+    def of(cls, objective: Objective, place: Place) -> _Lifted:
         d = objective.hidden.shape[1] - place.flat
         box = place.shape == "box"
         reach = math.nextafter(math.sqrt(d), math.inf) if box else 1.0
@@ -198,32 +136,42 @@ class _Problem:
 
 @dataclass(frozen=True)
 class _Explorer:
-    """Bounds and splits single nodes.
+    """Bounds and splits single nodes."""
 
-    Attributes:
-        best: the best value known. threshold: what need not be told apart.
-    """
+    problem: _Lifted
 
-    problem: _Problem
-    best: float
-    threshold: float
-    deadline: Deadline
+    def work(self, node: _Node, known: Round) -> float:
+        """In units worth a thread."""
+        width, n = self.problem.hidden.shape
+        return step_cost(n - 1, width) / _WORTH_A_THREAD
 
-    def explore(self, node: _Node) -> _Explored:
+    def explore(self, node: _Node, known: Round) -> Explored[_Node]:
         """Bound a node; close it, or fix what can be fixed and split it in two."""
-        if self.deadline.expired:
-            return _Explored(0.0, (node,))
+        if known.deadline.expired:
+            return Explored(0.0, (node,), nodes=0)
+        return _Visit(self.problem, known).of(node)
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """Visits to nodes, knowing what a round knows."""
+
+    problem: _Lifted
+    known: Round
+
+    def of(self, node: _Node) -> Explored[_Node]:
+        """The node's bound, and the nodes below it if there are any."""
         convex = self.problem.ceiling > _LEAST_WEIGHT
         if not ((node.signs == 0) & convex).any():
             around_zero = self.problem.place == AROUND_ZERO
             return self._leaf(node) if around_zero else self._settled(node)
         relaxed, free, extra = self._relax(node)
         bound = min(node.bound, (relaxed.bound + extra) * (1.0 + 2.0**-50))
-        if bound <= self.threshold:
-            return _Explored(bound)
+        if bound <= self.known.threshold:
+            return Explored(bound)
         value, point = self._improved(relaxed.moments[0])
         signs = self._fix(node.signs, free, relaxed, extra)
-        proven = 0.0 if signs is node.signs else self.threshold
+        proven = 0.0 if signs is node.signs else self.known.threshold
         low, high, share = self._next_share(node, relaxed)
         free = np.flatnonzero((signs == 0) & convex)
         children = [signs]
@@ -236,7 +184,7 @@ class _Explorer:
             for child, sign in zip(children, (1, -1), strict=True):
                 child[free[int(np.argmax(gaps))]] = sign
         below = tuple(_Node(child, bound, share, low, high) for child in children)
-        return _Explored(proven, below, value, point)
+        return Explored(proven, below, value, point)
 
     def _improved(self, z: FloatArray) -> tuple[float, FloatArray | None]:
         """A point of the place near z, polished if it is promising, and the value there."""
@@ -244,8 +192,8 @@ class _Explorer:
         if point is None:
             return -math.inf, None
         value = float(evaluate(objective, point[None])[0])
-        if value > 0.8 * self.best and self.problem.place == AROUND_ZERO:
-            point, value = polish(objective, point, self.deadline)
+        if value > 0.8 * self.known.best and self.problem.place == AROUND_ZERO:
+            point, value = polish(objective, point, self.known.deadline)
         return value, point
 
     def _relax(self, node: _Node, *, settled: bool = False) -> tuple[Dual, np.ndarray, float]:
@@ -276,13 +224,13 @@ class _Explorer:
         extra = 2.0 * float(weights[tiny] @ np.abs(hidden[tiny]).sum(axis=1))
         extra += 6.0 * self.problem.reach * (hidden.shape[0] + 2 * hidden.shape[1] + 16) * UNIT
         decided = 0.0 if settled else DECIDED
-        dual = solve(region, self.threshold - extra, self.deadline, decided=decided)
+        dual = solve(region, self.known.threshold - extra, self.known.deadline, decided=decided)
         return dual, free, extra
 
     def _fix(self, signs: np.ndarray, free: np.ndarray, dual: Dual, extra: float) -> np.ndarray:
         """Fix the free units one of whose half spaces holds nothing above the threshold."""
         found = np.empty(free.size, np.int64)
-        excess = (dual.value + dual.charge + extra - self.threshold) * (1.0 + 2.0**-40)
+        excess = (dual.value + dual.charge + extra - self.known.threshold) * (1.0 + 2.0**-40)
         if excluded_signs(dual.matrix, self.problem.hidden[free], excess, found) == 0:
             return signs
         signs = signs.copy()
@@ -307,7 +255,7 @@ class _Explorer:
         pieces = self.problem.linear @ z + self.problem.objective.coefficients @ active
         return bool(pieces[0] > pieces[1])
 
-    def _settled(self, node: _Node) -> _Explored:
+    def _settled(self, node: _Node) -> Explored[_Node]:
         """All convex signs fixed, v the gradient: close the node.
 
         <v, z> - N(z) is concave, its relaxation exact, and it is at most the objective on the whole
@@ -322,7 +270,7 @@ class _Explorer:
             reached, where = self._improved(relaxed.moments[0])
             if reached > value:
                 value, point = reached, where
-            near_enough = bound <= max(self.threshold, value) or self.deadline.expired
+            near_enough = bound <= max(self.known.threshold, value) or self.known.deadline.expired
             if near_enough or self.problem.linear.shape[0] == 1:
                 break
             if self._first_is_larger(at, relaxed):
@@ -330,9 +278,9 @@ class _Explorer:
             else:
                 low = share
             share = 0.5 * (low + high)
-        return _Explored(bound, (), value, point)
+        return Explored(bound, (), value, point)
 
-    def _leaf(self, node: _Node) -> _Explored:
+    def _leaf(self, node: _Node) -> Explored[_Node]:
         """All convex signs fixed: bound by the distance to the zonotope, and close the node.
 
         On the ball around 0 only: there the region's own part of the sphere need not be told from
@@ -353,4 +301,4 @@ class _Explorer:
         bound = float(np.sqrt(residual @ residual))
         bound += 2.0 * float(weights[tiny] @ np.abs(objective.hidden[tiny]).sum(axis=1))
         bound += 4.0 * (objective.hidden.shape[0] + 2 * objective.hidden.shape[1] + 24) * UNIT
-        return _Explored(min(node.bound, bound * (1.0 + 2.0**-40)), (), value, point)
+        return Explored(min(node.bound, bound * (1.0 + 2.0**-40)), (), value, point)

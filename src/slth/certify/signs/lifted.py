@@ -36,6 +36,7 @@ from slth.certify.signs.newton import (
 )
 from slth.certify.signs.policies import lower_cones, squares, upper_cones
 from slth.certify.signs.proven import admissible, cholesky, dual_matrix, norm, proven
+from slth.certify.signs.records import Forces, Region, Standing, Variables
 from slth.limits import Deadline
 from slth.network import FloatArray
 
@@ -52,24 +53,6 @@ _EXACT = 2e-8
 # product is that much smaller than the mean.
 _AIMS = ((0.7, 0.1), (0.3, 0.25), (0.0, 0.6))
 _GUARDS = ((0.03, 0.9), (0.1, 0.5))
-
-
-@dataclass(frozen=True)
-class Region:
-    """The arrays of one dual problem, n = d + 1.
-
-    free_weights [nf], free [nf, n]: convex units of unknown sign; fixed [nk, n]: s_k w_k; the
-    concave units concave_weights [nN] > 0, concave [nN, n]; linear [n]: the linear part including
-    half of the free units; sphere: whether x is on the sphere, or in the ball.
-    """
-
-    free_weights: FloatArray
-    free: FloatArray
-    fixed: FloatArray
-    concave_weights: FloatArray
-    concave: FloatArray
-    linear: FloatArray
-    sphere: bool
 
 
 @dataclass(frozen=True)
@@ -102,45 +85,42 @@ def solve(region: Region, target: float, deadline: Deadline, *, decided: float =
     It is taken to stay above when its value is nearer to the minimum than `decided` times what it
     is too large by (0: not before nothing more is to be gained).
     """
-    arrays = (
-        region.free_weights,
-        region.free,
-        region.fixed,
-        region.concave_weights,
-        region.concave,
-        region.linear,
-        region.sphere,
-    )
     n, free = len(region.linear), len(region.free)
     concave, fixed = len(region.concave), len(region.fixed)
     policies, multiples = (n, concave), (fixed, concave)
-    variables = tuple(
-        np.empty(shape) for shape in (free, policies, multiples, multiples, (n, fixed))
+    variables = Variables(
+        np.empty(free),
+        np.empty(policies),
+        np.empty(multiples),
+        np.empty(multiples),
+        np.empty((n, fixed)),
     )
-    forces = tuple(
-        np.empty(shape) for shape in ((n, n), policies, policies, multiples, multiples, (n, fixed))
+    forces = Forces(
+        np.empty((n, n)),
+        np.empty(policies),
+        np.empty(policies),
+        np.empty(multiples),
+        np.empty(multiples),
+        np.empty((n, fixed)),
     )
-    scalars = np.zeros(8)
     S, L, moments = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-    _start(arrays, variables, forces, scalars, S, L)
+    standing = _start(region, variables, forces, S, L)
     each = max(1, min(_STEPS, int(_SLICE / step_cost(n - 1, free + concave))))
     done = 0
     finished = False
     while not finished and done < _STEPS and not deadline.expired:
         done += each
-        finished = _advance(
-            arrays, variables, forces, scalars, S, L, moments, target, decided, each
+        standing, finished = _advance(
+            region, variables, forces, standing, S, L, moments, target, decided, each
         )
-    bound, value, charge = (float(scalar) for scalar in scalars[2:5])
-    return Dual(bound, value, charge, S, moments)
+    return Dual(standing.best, standing.value, standing.charge, S, moments)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _start(region, variables, forces, scalars, S, L):
+def _start(region, variables, forces, S, L):
     """Where the method starts: products in proportion to their weights, except that those of S are
-    smaller. scalars: eta, sigma, best bound, value, charge, the part of mu at which to aim, the
-    slack dual to eta, the least distance from the primal."""
-    _cf, Wf, Wk, _cN, _WN, q0, _sphere = region
+    smaller."""
+    Wf, Wk, q0 = region.free, region.fixed, region.linear
     rho, Z, low, high, Y = variables
     X, F1, F2, below, above, E = forces
     n = q0.shape[0]
@@ -173,7 +153,7 @@ def _start(region, variables, forces, scalars, S, L):
     eta *= 1.3
     sigma *= 1.3
     dual_matrix(region, variables, eta, sigma, S)
-    value, charge = np.inf, 0.0
+    value, charge, slack = np.inf, 0.0, 0.0
     if cholesky(S, L) and admissible(region, variables):
         value, charge = proven(region, variables, eta, sigma, S)
         full = S.copy()
@@ -183,19 +163,13 @@ def _start(region, variables, forces, scalars, S, L):
         X[:] = np.linalg.inv(full)
         mu = 1.0 / X[0, 0]
         X *= mu
-        scalars[6] = mu / eta
+        slack = mu / eta
         _dual_to(lower_cones(Z, low, Wk), CONE_WEIGHT * mu, F1)
         _dual_to(upper_cones(Z, high, Wk), CONE_WEIGHT * mu, F2)
         _dual_to(Y, CONE_WEIGHT * mu, E)
         below[:] = MULTIPLE_WEIGHT * mu / low
         above[:] = MULTIPLE_WEIGHT * mu / high
-    scalars[0] = eta
-    scalars[1] = sigma
-    scalars[2] = value + charge
-    scalars[3] = value
-    scalars[4] = charge
-    scalars[5] = _AIMS[0][1]
-    scalars[7] = np.inf
+    return Standing(eta, sigma, slack, _AIMS[0][1], value + charge, value, charge, np.inf)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -209,19 +183,19 @@ def _dual_to(P, product, F):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _advance(region, variables, forces, scalars, S, L, moments, target, decided, steps):
-    """At most `steps` Newton steps in place; True when there is nothing left to do.
+def _advance(region, variables, forces, standing, S, L, moments, target, decided, steps):
+    """At most `steps` Newton steps in place: the new standing, and whether nothing is left to do.
 
     moments: X, scaled, where the primal was nearest to the dual.
     """
-    eta, sigma, best, value, charge, aim, slack, nearest = scalars
-    sphere = region[6]
+    eta, sigma, slack, aim, best, value, charge, nearest = standing
+    sphere = region.sphere
     total = degree(region)
     rho, Z, low, high, Y = variables
-    direction = (rho.copy(), Z.copy(), low.copy(), high.copy(), Y.copy())
-    trial = (rho.copy(), Z.copy(), low.copy(), high.copy(), Y.copy())
+    direction = _copied(variables)
+    trial = _copied(variables)
     X, F1, F2, below, above, E = forces
-    arrived = (X.copy(), F1.copy(), F2.copy(), below.copy(), above.copy(), E.copy())
+    arrived = Forces(X.copy(), F1.copy(), F2.copy(), below.copy(), above.copy(), E.copy())
     S_new, L_new = S.copy(), L.copy()
     finished = best <= target or not math.isfinite(best)
     for _ in range(steps):
@@ -255,11 +229,11 @@ def _advance(region, variables, forces, scalars, S, L, moments, target, decided,
         if not found:
             finished = True
             break
-        rho[:] = trial[0]
-        Z[:] = trial[1]
-        low[:] = trial[2]
-        high[:] = trial[3]
-        Y[:] = trial[4]
+        rho[:] = trial.rho
+        Z[:] = trial.Z
+        low[:] = trial.low
+        high[:] = trial.high
+        Y[:] = trial.Y
         S[:] = S_new
         L[:] = L_new
         eta += step * deta
@@ -268,48 +242,46 @@ def _advance(region, variables, forces, scalars, S, L, moments, target, decided,
         best = min(best, value + charge)
         back = _force_step(forces, arrived)
         if not sphere:
-            slack_new = 1.0 + arrived[0][0, 0] - np.trace(arrived[0])
+            slack_new = 1.0 + arrived.X[0, 0] - np.trace(arrived.X)
             if slack_new < slack:
                 back = min(back, _INSIDE * slack / (slack - slack_new))
             slack += back * (slack_new - slack)
-        X += back * (arrived[0] - X)
-        F1 += back * (arrived[1] - F1)
-        F2 += back * (arrived[2] - F2)
-        below += back * (arrived[3] - below)
-        above += back * (arrived[4] - above)
-        E += back * (arrived[5] - E)
+        X += back * (arrived.X - X)
+        F1 += back * (arrived.F1 - F1)
+        F2 += back * (arrived.F2 - F2)
+        below += back * (arrived.below - below)
+        above += back * (arrived.above - above)
+        E += back * (arrived.E - E)
         finished = best <= target
         aim = 1.0
         for length, part in _AIMS:
             if min(step, back) > length:
                 aim = min(aim, part)
-    scalars[0] = eta
-    scalars[1] = sigma
-    scalars[2] = best
-    scalars[3] = value
-    scalars[4] = charge
-    scalars[5] = aim
-    scalars[6] = slack
-    scalars[7] = nearest
-    return finished
+    return Standing(eta, sigma, slack, aim, best, value, charge, nearest), finished
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copied(variables):
+    rho, Z, low, high, Y = variables
+    return Variables(rho.copy(), Z.copy(), low.copy(), high.copy(), Y.copy())
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _move(variables, direction, step, moved):
     """moved = variables + step * direction."""
-    moved[0][:] = variables[0] + step * direction[0]
-    moved[1][:] = variables[1] + step * direction[1]
-    moved[2][:] = variables[2] + step * direction[2]
-    moved[3][:] = variables[3] + step * direction[3]
-    moved[4][:] = variables[4] + step * direction[4]
+    moved.rho[:] = variables.rho + step * direction.rho
+    moved.Z[:] = variables.Z + step * direction.Z
+    moved.low[:] = variables.low + step * direction.low
+    moved.high[:] = variables.high + step * direction.high
+    moved.Y[:] = variables.Y + step * direction.Y
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _to_positive(variables, direction):
     """The step, at most 1, that keeps rho and the multiples positive."""
-    step = _longest(variables[0], direction[0], 1.0)
-    step = _longest(variables[2], direction[2], step)
-    return _longest(variables[3], direction[3], step)
+    step = _longest(variables.rho, direction.rho, 1.0)
+    step = _longest(variables.low, direction.low, step)
+    return _longest(variables.high, direction.high, step)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -325,13 +297,13 @@ def _longest(values, changes, step):
 def _force_step(forces, arrived):
     """How far the forces can go to where a full step arrives."""
     X, F1, F2, below, above, E = forces
-    step = _longest(below, arrived[3] - below, 1.0)
-    step = _longest(above, arrived[4] - above, step)
-    step = _in_cones(F1, arrived[1] - F1, step)
-    step = _in_cones(F2, arrived[2] - F2, step)
-    step = _in_cones(E, arrived[5] - E, step)
+    step = _longest(below, arrived.below - below, 1.0)
+    step = _longest(above, arrived.above - above, step)
+    step = _in_cones(F1, arrived.F1 - F1, step)
+    step = _in_cones(F2, arrived.F2 - F2, step)
+    step = _in_cones(E, arrived.E - E, step)
     L = np.zeros_like(X)
-    while step > 1e-6 and not cholesky(X + step * (arrived[0] - X), L):
+    while step > 1e-6 and not cholesky(X + step * (arrived.X - X), L):
         step *= 0.85
     return step if step == 1.0 else _INSIDE * step
 

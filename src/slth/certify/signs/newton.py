@@ -1,10 +1,10 @@
 """Primal-dual Newton steps for the lifted dual. Untrusted: what they lead to is proven after.
 
-Hence fast arithmetic is allowed here, and only here. The dual's variables are those of `lifted`.
-The primal's, the forces, are X (the relaxation's moments of (1, x), dual to S), F1 and F2 [n, nN]
-(dual to the policies' lower and upper cones), below and above [nk, nN] (dual to low and high) and
-E [n, nk] (dual to the multipliers). eta has a slack, 1 minus the trace of
-X without its first row, if it must not be negative. Every product of what is dual to each other is
+Hence fast arithmetic is allowed here, as in the other untrusted steps, whose results are all proven
+after in strict arithmetic: `policies`; descent and the choice of an edge in `cones.bound` and
+`cones.bisect`; simplex, trees and local search of the search for tickets. The forces are the
+primal's variables. eta has a slack, 1 minus the trace of X without its first row, if it must not be
+negative. Every product of what is dual to each other is
 led to its weight times mu, linearised at the Nesterov-Todd point.
 """
 

@@ -1,7 +1,7 @@
 """The dual matrix of the lifted relaxation and what its Cholesky factorisation proves.
 
-The compiled kernels every bound of `lifted` and `signs` rests on; strict arithmetic only. A region
-is (cf, Wf, Wk, cN, WN, q0, sphere), the variables are (rho, Z, low, high, Y), as `lifted` has them.
+The compiled kernels every bound of `lifted` and `signs` rests on; strict arithmetic only. Regions
+and variables are those of `records`.
 The constants are derived in docs/certify.md.
 """
 
@@ -87,7 +87,7 @@ def norm(v):
 def admissible(region, variables):
     """Whether rho > 0, all policies have values in [0, 1] and all multipliers are >= 0 on the
     region, up to the rounding of these sums."""
-    Wk = region[2]
+    Wk = region.fixed
     rho, Z, low, high, Y = variables
     n, nN = Z.shape
     if not (_positive(rho) and _positive(low) and _positive(high)):

@@ -12,7 +12,7 @@ from numba import njit
 from slth.certify.exact.circle import circle_sup
 from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import PIECES, SIGNS, kind_of, stacked
-from slth.certify.small.search import search_many
+from slth.certify.small.search import Batch, Wanted, search_many
 from slth.certify.values import distance_at
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray, ReLUNetwork
@@ -116,20 +116,10 @@ class Differences:
                 upper[:] = _ends(*self._columns, points)
                 done = count
             elif d == 2:
-                done = _circles(*self._searched, _SLICE_ENTRIES, done, upper, points)
+                done = _circles(self._batch, _SLICE_ENTRIES, done, upper, points)
             else:
-                done = search_many(
-                    *self._searched,
-                    noise,
-                    rtol / 2,
-                    eps,
-                    _starts(d, seed),
-                    _MOST_NODES,
-                    _SLICE_NODES,
-                    done,
-                    upper,
-                    points,
-                )
+                wanted = Wanted(rtol / 2, eps, _starts(d, seed), _MOST_NODES, _SLICE_NODES)
+                done = search_many(self._batch, noise, wanted, done, upper, points)
         return self.attained(points, inside=d == 1), upper, points
 
     def attained(self, points: FloatArray, *, inside: bool) -> FloatArray:
@@ -147,8 +137,8 @@ class Differences:
         return self.hidden, self.split, self.offsets, self.cuts, self.kinds
 
     @property
-    def _searched(self) -> tuple[FloatArray, FloatArray, np.ndarray, FloatArray, np.ndarray]:
-        return self.hidden, self.split, self.offsets, SIGNS[self.kinds], PIECES[self.kinds]
+    def _batch(self) -> Batch:
+        return Batch(self.hidden, self.split, self.offsets, SIGNS[self.kinds], PIECES[self.kinds])
 
 
 @cache
@@ -226,15 +216,15 @@ def _ends(hidden, split, offsets, cuts, kinds, points):
 
 
 @njit(cache=True, nogil=True)
-def _circles(hidden, split, offsets, signs, pieces, slice_entries, first, upper, points):
+def _circles(batch, slice_entries, first, upper, points):
     """d = 2: the sweep for differences number `first`, ...; how many are done."""
     spent = 0
     for item in range(first, points.shape[0]):
-        units = slice(offsets[item], offsets[item + 1])
+        units = slice(batch.offsets[item], batch.offsets[item + 1])
         upper[item], points[item, 0], points[item, 1] = circle_sup(
-            hidden[units], split[:, units].copy(), signs[item], pieces[item]
+            batch.hidden[units], batch.split[:, units].copy(), batch.signs[item], batch.pieces[item]
         )
-        spent += offsets[item + 1] - offsets[item]
+        spent += batch.offsets[item + 1] - batch.offsets[item]
         if spent >= slice_entries:
             return item + 1
     return points.shape[0]

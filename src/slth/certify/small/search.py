@@ -7,136 +7,145 @@ nodes. What it proves rests on `reduce_units` and `explore`; docs/certify.md.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from slth.certify.ascent import shortest_share
-from slth.certify.cones.explore import explore, of_sign, rounding_terms, working_memory
+from slth.certify.cones.explore import explore
+from slth.certify.cones.records import Goal, Start, parts_of, rules_of, working_memory
 from slth.certify.problem.cheap import lipschitz_bound
 from slth.certify.problem.objective import one_problem, reduce_units
+from slth.network import FloatArray
+from slth.rounding.outward import TINY
 
 _LEVELS = 64
 _CLIMBING_STEPS = 40
 
 
+class Batch(NamedTuple):
+    """Differences in d inputs, see `Differences`: their units, and `SIGNS` and `PIECES` of each,
+    [B, 3, 2, 2] and [B, 3]."""
+
+    hidden: FloatArray
+    split: FloatArray
+    offsets: np.ndarray
+    signs: FloatArray
+    pieces: np.ndarray
+
+
+class Wanted(NamedTuple):
+    """What is asked of the searches.
+
+    rtol, eps: as in `enclose`; eps is inf where nothing is to be decided. starts: float64 [S, d],
+    non-zero, where to climb from. most_nodes: for each difference; where they do not do, the bound
+    may be loose. slice_nodes: return after about that many.
+    """
+
+    rtol: float
+    eps: float
+    starts: FloatArray
+    most_nodes: int
+    slice_nodes: int
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def search_many(
-    hidden,
-    split,
-    offsets,
-    signs,
-    pieces,
-    noise,
-    rtol,
-    eps,
-    starts,
-    most_nodes,
-    slice_nodes,
-    first,
-    upper,
-    points,
-):
+def search_many(batch, noise, wanted, first, upper, points):
     """Bound the suprema of differences number `first`, `first` + 1, ... over the unit ball, d >= 2.
 
     Args:
-        hidden, split, offsets: the units of all differences, see `Differences`.
-        signs, pieces: `SIGNS` and `PIECES` of each, [B, 3, 2, 2] and [B, 3].
+        batch: a `Batch`. wanted: a `Wanted`.
         noise: float64 [B], what need not be told apart from 0.
-        rtol, eps: as in `enclose`; eps is inf where nothing is to be decided.
-        starts: float64 [S, d], non-zero, where to climb from.
-        most_nodes: for each difference; where they do not do, the bound may be loose.
-        slice_nodes: return after about that many.
         upper: float64 [B], overwritten by the upper bounds.
         points: float64 [B, d], overwritten by the best points found, 0 where there is none.
 
     Returns how many of the differences are done, those before `first` included.
     """
-    d = hidden.shape[1]
-    cone = np.zeros((d, d))
-    found = np.empty(d)
+    offsets, count = batch.offsets, batch.offsets.shape[0] - 1
     spent = 0
-    for item in range(first, offsets.shape[0] - 1):
+    for item in range(first, count):
         units = slice(offsets[item], offsets[item + 1])
-        reduced = reduce_units(hidden[units], split[:, units].copy())
+        reduced = reduce_units(batch.hidden[units], batch.split[:, units].copy())
+        signs = batch.signs[item]
+        pieces = batch.pieces[item]
         point = points[item]
         point[:] = 0.0
         best = 0.0
         upper[item] = 0.0
         problems = 0
-        while problems < 3 and pieces[item, problems] > 0:
-            rows = signs[item, problems, : pieces[item, problems]]
-            problem, exponent, slack = _unit_problem(reduced, rows)
-            best = _climb(problem, starts, best, exponent, point)
+        while problems < 3 and pieces[problems] > 0:
+            problem, exponent, slack = _unit_problem(reduced, signs[problems, : pieces[problems]])
+            best = _climb(problem, wanted.starts, best, exponent, point)
             trivial = math.ldexp(lipschitz_bound(*problem), exponent)
             upper[item] = max(upper[item], (trivial + slack) * (1.0 + 2.0**-50))
             problems += 1
         nodes = 0
         proven = 0.0
         for number in range(problems):
-            if best > eps:
+            if best > wanted.eps:
                 break
-            problem, exponent, slack = _unit_problem(
-                reduced, signs[item, number, : pieces[item, number]]
-            )
-            linear, coefficients, rows = problem
-            floor = noise[item] if eps == np.inf else eps * (1.0 - 2.0**-40) - slack
-            floor = math.ldexp(floor, -exponent)
-            value = math.ldexp(best, -exponent)
-            rising, rising_weights, _ = of_sign(coefficients, rows, 1.0)
-            falling, falling_weights, norms = of_sign(coefficients, rows, -1.0)
-            convex, concave = rising.shape[0], falling.shape[0]
-            errors = rounding_terms(convex + concave, d, 1.0, 4.0)
-            floats, integers, left = working_memory(_LEVELS, len(linear), d, convex, concave)
-            root = lipschitz_bound(linear, coefficients, rows)
-            bound = 0.0
-            for orthant in range(1 << d):
-                settled = root <= max(floor, value * (1.0 + rtol))
-                if settled or nodes >= most_nodes or value > math.ldexp(eps, -exponent):
-                    bound = max(bound, root)
-                    break
-                for l in range(d):
-                    cone[l, l] = 1.0 if (orthant >> l) & 1 else -1.0
-                count, undecided, reached, closed = explore(
-                    rising,
-                    rising_weights,
-                    falling,
-                    falling_weights,
-                    norms,
-                    linear,
-                    cone,
-                    cone,
-                    1.0 if len(linear) == 1 else 0.5,
-                    root,
-                    0,
-                    value,
-                    rtol,
-                    floor,
-                    most_nodes - nodes,
-                    False,
-                    True,
-                    errors,
-                    floats,
-                    integers,
-                    left,
-                    found,
-                )
-                nodes += count
-                bound = max(bound, closed)
-                for k in range(undecided):
-                    bound = max(bound, left[1][k, 0])
-                if reached > value:
-                    value = reached
-                    point[:] = found
-            best = math.ldexp(value, exponent)
-            # What underflows in scaling changes the problem by less than 1e-290.
-            proven = max(proven, math.ldexp(min(root, bound), exponent) + 1e-290 + slack)
+            problem, exponent, slack = _unit_problem(reduced, signs[number, : pieces[number]])
+            floor = noise[item]
+            if wanted.eps != np.inf:
+                floor = wanted.eps * (1.0 - 2.0**-40) - slack
+            visited, bound, best = _search(problem, exponent, floor, best, wanted, nodes, point)
+            nodes += visited
+            # What underflows in scaling changes the problem by less than `TINY`.
+            proven = max(proven, math.ldexp(bound, exponent) + TINY + slack)
             if number + 1 == problems:
                 upper[item] = min(upper[item], proven * (1.0 + 2.0**-50))
         spent += nodes + 1
-        if spent >= slice_nodes:
+        if spent >= wanted.slice_nodes:
             return item + 1
-    return offsets.shape[0] - 1
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _search(problem, exponent, floor, best, wanted, nodes, point):
+    """Search the problem, which is divided by 2^exponent, from every orthant, `nodes` nodes having
+    been looked at before. floor, best: of the problem itself.
+
+    Returns (nodes, an upper bound of the divided problem, the best value of the problem itself),
+    the best point in `point` if it is better than before.
+    """
+    linear, coefficients, rows = problem
+    d = rows.shape[1]
+    floor = math.ldexp(floor, -exponent)
+    value = math.ldexp(best, -exponent)
+    parts = parts_of(linear, coefficients, rows, False)
+    rules = rules_of(len(parts.rising) + len(parts.falling), d, 1.0, False, True)
+    memory, left = working_memory(_LEVELS, parts)
+    root = lipschitz_bound(linear, coefficients, rows)
+    share = 1.0 if len(linear) == 1 else 0.5
+    cone = np.zeros((d, d))
+    bound = 0.0
+    visited = 0
+    for orthant in range(1 << d):
+        settled = root <= max(floor, value * (1.0 + wanted.rtol))
+        over = value > math.ldexp(wanted.eps, -exponent)
+        if settled or over or nodes + visited >= wanted.most_nodes:
+            bound = max(bound, root)
+            break
+        for l in range(d):
+            cone[l, l] = 1.0 if (orthant >> l) & 1 else -1.0
+        budget = wanted.most_nodes - nodes - visited
+        count, undecided, reached, closed = explore(
+            parts,
+            rules,
+            Start(cone, cone, share, root, 0),
+            Goal(value, wanted.rtol, floor, budget),
+            memory,
+            left,
+        )
+        visited += count
+        bound = max(bound, closed)
+        for k in range(undecided):
+            bound = max(bound, left.facts[k, 0])
+        if reached > value:
+            value = reached
+            point[:] = left.point
+    return visited, min(root, bound), math.ldexp(value, exponent)
 
 
 @njit(cache=True, nogil=True)
