@@ -40,7 +40,7 @@ class MissingExtra(SlthError, ImportError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs {package}, which is not installed. "
-            f"Install it with: pip install 'slth[{extra}]'"
+            f"Install it with: pip install {package} (slth[{extra}] asks for it)"
         )
 
 

@@ -30,11 +30,43 @@ def model_of(nodes, shape, tensors=(), opset=17, *, output="y", elem=onnx.Tensor
 
 
 def evaluated(model, points):
-    """onnx's own values, [points, outputs]."""
+    """onnx's own values, [points, outputs]. Its evaluator takes the statistics of the batch for a
+    batch normalisation before set 14: those nodes are worked out here, as the standard says."""
     given = model.graph.input[0]
     dims = [axis.dim_value or 1 for axis in given.type.tensor_type.shape.dim]
     dtype = helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
-    run = ReferenceEvaluator(model).run
+    run = ReferenceEvaluator(_without_old_normalisations(model)).run
     return np.stack(
         [run(None, {given.name: x.reshape(dims).astype(dtype)})[0].ravel() for x in points]
     ).astype(np.float64)
+
+
+def _without_old_normalisations(model):
+    if model.opset_import[0].version >= 14:
+        return model
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    del graph.node[:]
+    rank = len(graph.input[0].type.tensor_type.shape.dim)
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "BatchNormalization":
+            graph.node.append(node)
+            continue
+        options = {part.name: helper.get_attribute_value(part) for part in node.attribute}
+        gain, shift, mean, variance = (
+            arrays[name].astype(np.float64).reshape(-1, *[1] * (rank - 2))
+            for name in node.input[1:]
+        )
+        factor = gain / np.sqrt(variance + options.get("epsilon", 1e-5))
+        name = node.output[0]
+        for suffix, array in (("_factor", factor), ("_shift", shift - mean * factor)):
+            graph.initializer.append(
+                numpy_helper.from_array(array.astype(np.float32), name + suffix)
+            )
+        graph.node.append(
+            helper.make_node("Mul", [node.input[0], name + "_factor"], [name + "_scaled"])
+        )
+        graph.node.append(helper.make_node("Add", [name + "_scaled", name + "_shift"], [name]))
+    return changed

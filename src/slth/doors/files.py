@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from slth.doors.arrays import dense_of
 from slth.doors.convert import simplest
 from slth.doors.nnet import read_nnet
 from slth.doors.npz import npz_bytes, read_npz
-from slth.doors.onnx import onnx_bytes, read_onnx
-from slth.doors.safetensors import read_safetensors, refusing, safetensors_bytes, safetensors_of
-from slth.doors.torch import array_of, load_tensors, read_state, tensors_of
+from slth.doors.onnx import onnx_bytes, onnx_for, read_onnx
+from slth.doors.safetensors import (
+    read_safetensors,
+    refusing,
+    safetensors_bytes,
+    safetensors_for,
+    safetensors_of,
+)
+from slth.doors.torch import array_of, load_tensors, read_state, tensors_of, torch_for
 from slth.errors import InvalidInput
 from slth.files import replacing
 from slth.layers import Conv, Dense, Item, LeakyRelu, Relu, Residual
@@ -28,7 +35,11 @@ _READERS = {
     ".safetensors": read_safetensors,
     ".nnet": read_nnet,
 }
-_WRITERS = {".npz": npz_bytes, ".onnx": onnx_bytes, ".safetensors": safetensors_bytes}
+_WRITERS: dict[str, tuple[Callable[[], Any], Callable[[DeepNetwork], bytes]]] = {
+    ".npz": (lambda: None, npz_bytes),
+    ".onnx": (lambda: onnx_for("Writing an ONNX file"), onnx_bytes),
+    ".safetensors": (lambda: safetensors_for("Writing a safetensors file"), safetensors_bytes),
+}
 # Files of tensors alone, which do not say what network they belong to.
 _STATES = (".pt", ".pth", ".safetensors")
 
@@ -96,8 +107,7 @@ def _from_state(file: Path, suffix: str, layers: str | None, like: Any) -> DeepN
     if isinstance(like, DeepNetwork | ReLUNetwork):
         return _filled(DeepNetwork.of(like), tensors, refuse)
     if suffix == ".safetensors":
-        import torch  # pyright: ignore[reportMissingImports]
-
+        torch = torch_for("Filling a module")
         given = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
     return read_state(given, like, str(file))
 
@@ -183,6 +193,28 @@ def _misspelt(text: str) -> InvalidInput:
     )
 
 
+def writer_for(path: str | os.PathLike[str]) -> Callable[[DeepNetwork], bytes]:
+    """What makes the bytes of a file of that ending. Ask for it before a long search: what cannot
+    be written is known at once.
+
+    Raises:
+        MissingExtra: the format's library is not installed.
+        InvalidInput: another ending.
+    """
+    file = Path(path)
+    entry = _WRITERS.get(file.suffix.lower())
+    if entry is None:
+        raise InvalidInput(
+            "unknown kind of network file",
+            got=str(file),
+            expected=f"a file ending in {', '.join(_WRITERS)}",
+            fix="Choose one of these.",
+        )
+    library, writer = entry
+    library()
+    return writer
+
+
 def write_network(net: ReLUNetwork | DeepNetwork, path: str | os.PathLike[str]) -> None:
     """Write a network that `slth.read_network` reads as the same function: .onnx (float32 where it
     holds every weight, else float64), .safetensors or .npz.
@@ -193,14 +225,7 @@ def write_network(net: ReLUNetwork | DeepNetwork, path: str | os.PathLike[str]) 
             that cannot be written.
     """
     file = Path(path)
-    writer = _WRITERS.get(file.suffix.lower())
-    if writer is None:
-        raise InvalidInput(
-            "unknown kind of network file",
-            got=str(file),
-            expected=f"a file ending in {', '.join(_WRITERS)}",
-            fix="Choose one of these.",
-        )
+    writer = writer_for(file)
     data = writer(DeepNetwork.of(net))
     with replacing(file, "the network") as stream:
         stream.write(data)

@@ -33,7 +33,7 @@ def read_safetensors(path: Path) -> DeepNetwork:
 
 def safetensors_of(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
     """The tensors in the file's order as float64, and slth's description if it has one."""
-    library = _library("Reading a safetensors file")
+    library = safetensors_for("Reading a safetensors file")
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise unusable(path, f"larger than {_MOST_BYTES} bytes")
@@ -63,7 +63,7 @@ def _array(path: Path, name: str, part: Any) -> np.ndarray:
 
 def safetensors_bytes(network: DeepNetwork) -> bytes:
     """The bytes of a file of the network, in float64."""
-    _library("Writing a safetensors file")
+    safetensors_for("Writing a safetensors file")
     from safetensors.numpy import save  # pyright: ignore[reportMissingImports]
 
     arrays, described = arrays_of(network)
@@ -88,7 +88,12 @@ def unusable(path: Path, problem: str) -> InvalidInput:
     )
 
 
-def _library(purpose: str) -> Any:
+def safetensors_for(purpose: str) -> Any:
+    """The library.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         import safetensors
     except ImportError as error:

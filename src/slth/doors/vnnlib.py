@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from slth.domain import Box
 from slth.errors import InvalidInput
 
 _MOST_BYTES = 1 << 26
-# A box is a few numbers for each input; far more of them than anybody bounds one by one.
-_MOST_BOXES = 10_000
+# Far more boxes, and numbers in them, than anybody bounds one by one.
+_MOST_BOXES, _MOST_NUMBERS = 10_000, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,12 @@ class Specification:
 
 
 def read_boxes(path: Path, inputs: int) -> Specification:
-    """The boxes of a VNN-LIB file (versions 1 and 2) for that many inputs X_0, X_1, ...
+    """The boxes of a VNN-LIB file, version 1 or 2, for that many inputs. They hold the numbers that
+    are written: decimals between two floats go outward.
 
     Raises:
-        InvalidInput: missing, damaged, an input without bounds, an assertion about inputs that is
-            no box.
+        InvalidInput: missing, damaged, several networks, an input without bounds, an assertion
+            about inputs that is no box.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -46,15 +49,16 @@ def read_boxes(path: Path, inputs: int) -> Specification:
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, f"unreadable ({error})") from error
     try:
-        return _specification(_parsed(re.sub(r";[^\n]*", "", text)), inputs)
-    except (ValueError, IndexError, RecursionError) as error:
+        return _Reader(_parsed(text), inputs).specification()
+    except (ValueError, IndexError, TypeError, RecursionError) as error:
         raise _unusable(path, str(error)) from error
 
 
 def _parsed(text: str) -> list[Any]:
-    """Nested lists of words."""
+    """Nested lists of words; X[0, 1] is one word."""
+    bare = re.sub(r";[^\n]*", "", text)
     stack: list[list[Any]] = [[]]
-    for word in re.findall(r"[()]|[^\s()]+", text):
+    for word in re.findall(r"[()]|[^\s()\[]*\[[^\]()]*\]|[^\s()\[]+", bare):
         if word == "(":
             stack.append([])
         elif word == ")":
@@ -63,7 +67,7 @@ def _parsed(text: str) -> list[Any]:
             part = stack.pop()
             stack[-1].append(part)
         else:
-            stack[-1].append(word)
+            stack[-1].append(re.sub(r"\s", "", word))
     if len(stack) != 1:
         raise ValueError("a bracket that is not closed")
     return stack[0]
@@ -73,95 +77,171 @@ def _parsed(text: str) -> list[Any]:
 _Bounds = dict[int, tuple[float, float]]
 
 
-def _specification(commands: list[Any], inputs: int) -> Specification:
-    choices: list[_Bounds] = [{}]
-    unused = []
-    for command in commands:
-        if not isinstance(command, list) or not command or command[0] != "assert":
-            continue
-        (claim,) = command[1:]
-        if not _names_input(claim):
-            unused.append(_written(claim))
-            continue
-        found, outputs = _boxes(claim)
-        unused += outputs
-        choices = [_both(one, other) for one in choices for other in found]
-        if len(choices) > _MOST_BOXES:
-            raise ValueError(f"more than {_MOST_BOXES} boxes")
-    boxes = []
-    for bounds in choices:
-        missing = [k for k in range(inputs) if not all(map(np.isfinite, bounds.get(k, (-np.inf,))))]
-        if missing or any(k >= inputs for k in bounds):
-            strange = [k for k in bounds if k >= inputs]
-            raise ValueError(
-                f"no bounds of X_{missing[0]}" if missing else f"an input X_{strange[0]}"
-            )
-        low, high = ([bounds[k][end] for k in range(inputs)] for end in (0, 1))
-        if all(a <= b for a, b in zip(low, high, strict=True)):
-            boxes.append(Box(low, high))
-    if not boxes:
-        raise ValueError("no box that holds a point")
-    return Specification(tuple(boxes), tuple(unused))
+class _Reader:
+    """The commands of a file. Version 1 names inputs X_0, X_1, ..., version 2 declares a tensor and
+    names its entries X[0,3]."""
 
+    def __init__(self, commands: list[Any], inputs: int) -> None:
+        self.commands, self.inputs = commands, inputs
+        self.unused: list[str] = []
+        self.tensor: str | None = None
+        self.shape: tuple[int, ...] = ()
 
-def _boxes(claim: Any) -> tuple[list[_Bounds], list[str]]:
-    """The alternatives of a claim, and what in it is about outputs."""
-    if claim[0] == "or":
-        parts = [_boxes(part) for part in claim[1:]]
-        return [box for boxes, _ in parts for box in boxes], [
-            text for _, texts in parts for text in texts
-        ]
-    if claim[0] == "and":
+    def specification(self) -> Specification:
+        common: _Bounds = {}
         choices: list[_Bounds] = [{}]
-        unused = []
-        for part in claim[1:]:
-            if not _names_input(part):
-                unused.append(_written(part))
+        for command in self.commands:
+            if not isinstance(command, list) or not command:
+                raise ValueError(f"{_written(command)} outside of a command")
+            if command[0] == "declare-network":
+                self._declare(command)
+            if command[0] != "assert":
                 continue
-            found, outputs = _boxes(part)
-            unused += outputs
-            choices = [_both(one, other) for one in choices for other in found]
-        return choices, unused
-    relation, left, right = claim
-    if relation in (">=", ">"):
-        left, right = right, left
-    elif relation == "==":
-        return [_both(_bound(left, right), _bound(right, left))], []
-    elif relation not in ("<=", "<"):
-        raise ValueError(f"an assertion {_written(claim)} about inputs that is no box")
-    return [_bound(left, right)], []
+            (claim,) = command[1:]
+            if not self._names_input(claim):
+                self.unused.append(_written(claim))
+                continue
+            found = self._boxes(claim)
+            if len(found) == 1:
+                _narrow(common, found[0])
+            else:
+                choices = _crossed(choices, found)
+        return Specification(self._whole(common, choices), tuple(self.unused))
+
+    def _declare(self, command: list[Any]) -> None:
+        """(declare-network f (declare-input X real [1,5]) ...); one network of one input."""
+        if self.tensor is not None:
+            raise ValueError("several networks")
+        inputs = [part for part in command[2:] if part[0] == "declare-input"]
+        if len(inputs) != 1:
+            raise ValueError(f"a network of {len(inputs)} inputs")
+        self.tensor = inputs[0][1]
+        sizes = inputs[0][3].strip("[]")
+        self.shape = tuple(int(size) for size in sizes.split(",")) if sizes else ()
+        if math.prod(self.shape) != self.inputs:
+            raise ValueError(f"an input of shape {list(self.shape)} for {self.inputs} inputs")
+
+    def _whole(self, common: _Bounds, choices: list[_Bounds]) -> tuple[Box, ...]:
+        if len(choices) * self.inputs > _MOST_NUMBERS:
+            raise ValueError(f"more than {_MOST_NUMBERS} bounds")
+        boxes = []
+        for choice in choices:
+            bounds = dict(common)
+            _narrow(bounds, choice)
+            none = (-math.inf, math.inf)
+            low, high = (
+                np.array([bounds.get(k, none)[end] for k in range(self.inputs)]) for end in (0, 1)
+            )
+            strange = [k for k in bounds if k >= self.inputs]
+            if strange:
+                raise ValueError(f"an input number {strange[0]}, but there are {self.inputs}")
+            missing = ~(np.isfinite(low) & np.isfinite(high))
+            if missing.any():
+                raise ValueError(f"no bounds of input number {int(missing.argmax())}")
+            if (low <= high).all():
+                boxes.append(Box(low, high))
+        if not boxes:
+            raise ValueError("no box that holds a point")
+        return tuple(boxes)
+
+    def _boxes(self, claim: Any) -> list[_Bounds]:
+        """The alternatives of a claim; what in it is about outputs is noted."""
+        if not isinstance(claim, list):
+            raise ValueError(f"an assertion {claim}")
+        if claim[0] == "or":
+            alternatives = [box for part in claim[1:] for box in self._boxes(part)]
+            if len(alternatives) > _MOST_BOXES:
+                raise ValueError(f"more than {_MOST_BOXES} boxes")
+            return alternatives
+        if claim[0] == "and":
+            choices: list[_Bounds] = [{}]
+            for part in claim[1:]:
+                if self._names_input(part):
+                    choices = _crossed(choices, self._boxes(part))
+                else:
+                    self.unused.append(_written(part))
+            return choices
+        relation, left, right = claim
+        if relation in ("<=", "<"):
+            return [self._bound(left, right)]
+        if relation in (">=", ">"):
+            return [self._bound(right, left)]
+        if relation != "==":
+            raise ValueError(f"an assertion {_written(claim)} about inputs that is no box")
+        both = self._bound(left, right)
+        _narrow(both, self._bound(right, left))
+        return [both]
+
+    def _bound(self, left: Any, right: Any) -> _Bounds:
+        """left <= right, one of which is an input and the other a number. Decimals between two
+        floats go outward, so the box holds what was written."""
+        for word, other, end in ((left, right, 1), (right, left, 0)):
+            index = self._input(word)
+            if index is not None and not self._names_input(other):
+                number = _outward(other, end)
+                return {index: (-math.inf, number) if end else (number, math.inf)}
+        raise ValueError(f"an assertion {_written([left, right])} about inputs that is no box")
+
+    def _input(self, word: Any) -> int | None:
+        """The index that a word names."""
+        if not isinstance(word, str):
+            return None
+        if self.tensor is None:
+            found = re.fullmatch(r"X_(\d{1,9})", word)
+            return None if found is None else int(found[1])
+        found = re.fullmatch(r"([^\[]+)(?:\[([\d,]*)\])?", word)
+        if found is None or found[1] != self.tensor:
+            return None
+        places = [int(place) for place in (found[2] or "").split(",") if place]
+        if len(places) != len(self.shape) or any(
+            place >= size for place, size in zip(places, self.shape, strict=True)
+        ):
+            raise ValueError(f"{word}, no entry of a tensor of shape {list(self.shape)}")
+        index = 0
+        for place, size in zip(places, self.shape, strict=True):
+            index = index * size + place
+        return index
+
+    def _names_input(self, claim: Any) -> bool:
+        if isinstance(claim, list):
+            return any(self._names_input(part) for part in claim)
+        return self._input(claim) is not None
 
 
-def _bound(left: Any, right: Any) -> _Bounds:
-    """left <= right, one of which is an input and the other a number."""
-    for word, other, low in ((left, right, False), (right, left, True)):
-        index = _input(word)
-        if index is not None and isinstance(other, str) and _input(other) is None:
-            number = float(other)
-            return {index: (number, np.inf) if low else (-np.inf, number)}
-    raise ValueError(f"an assertion {_written([left, right])} about inputs that is no box")
+def _outward(word: Any, end: int) -> float:
+    """The float at or next below (end 0) or above (end 1) a decimal; (- 1.5) is one too."""
+    text = f"-{word[1]}" if isinstance(word, list) and len(word) == 2 and word[0] == "-" else word
+    number = float(text)
+    if math.isfinite(number):
+        exact = Decimal(text)
+        if end and Decimal(number) < exact:
+            return math.nextafter(number, math.inf)
+        if not end and Decimal(number) > exact:
+            return math.nextafter(number, -math.inf)
+    return number
 
 
-def _both(one: _Bounds, other: _Bounds) -> _Bounds:
-    both = dict(one)
+def _crossed(choices: list[_Bounds], found: list[_Bounds]) -> list[_Bounds]:
+    """Every box of the one within every box of the other."""
+    if len(found) == 1:
+        for choice in choices:
+            _narrow(choice, found[0])
+        return choices
+    if len(choices) * len(found) > _MOST_BOXES:
+        raise ValueError(f"more than {_MOST_BOXES} boxes")
+    crossed = []
+    for choice in choices:
+        for other in found:
+            both = dict(choice)
+            _narrow(both, other)
+            crossed.append(both)
+    return crossed
+
+
+def _narrow(bounds: _Bounds, other: _Bounds) -> None:
     for index, (low, high) in other.items():
-        old = both.get(index, (-np.inf, np.inf))
-        both[index] = (max(old[0], low), min(old[1], high))
-    return both
-
-
-def _input(word: Any) -> int | None:
-    """The index of X_3, or X[3] of version 2."""
-    found = (
-        re.fullmatch(r"X(?:_(\d+)|\[(?:0\s*,\s*)*(\d+)\])", word) if isinstance(word, str) else None
-    )
-    return None if found is None else int(found[1] or found[2])
-
-
-def _names_input(claim: Any) -> bool:
-    if isinstance(claim, list):
-        return any(_names_input(part) for part in claim)
-    return _input(claim) is not None
+        old = bounds.get(index, (-math.inf, math.inf))
+        bounds[index] = (max(old[0], low), min(old[1], high))
 
 
 def _written(claim: Any) -> str:

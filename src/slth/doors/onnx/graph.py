@@ -10,6 +10,7 @@ import numpy as np
 
 from slth.deep import DeepNetwork
 from slth.doors.chain import Chain, unlike
+from slth.doors.onnx.evaluate import evaluated
 from slth.doors.onnx.library import onnx_for
 from slth.doors.onnx.operators import HANDLERS
 from slth.errors import InvalidInput, require_array
@@ -72,7 +73,7 @@ def from_onnx(model: Any, name: str = "the model") -> DeepNetwork:
         raise
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         raise unusable(name, f"not a valid graph ({_first_line(error)})") from error
-    _require_same_values(onnx, graph, network)
+    _require_same_values(graph, network)
     return network
 
 
@@ -186,44 +187,26 @@ class Graph:
         if node.op_type not in _ON_CONSTANTS:
             known = ", ".join(sorted(_ON_CONSTANTS))
             raise unlike(where, "an operation on constants", f"one of {known}")
-        names = [name for name in node.input if name]
-        helper = self.onnx.helper
-        values = [
-            helper.make_tensor_value_info(
-                name, helper.np_dtype_to_tensor_dtype(self.constants[name].dtype), None
-            )
-            for name in names
-        ]
-        outs = [helper.make_empty_tensor_value_info(name) for name in node.output]
-        graph = helper.make_graph([node], "constant", values, outs)
-        model = helper.make_model(graph, opset_imports=self.model.opset_import)
+        given = {name: self.constants[name] for name in node.input if name}
         try:
-            with np.errstate(all="ignore"):
-                results = self.onnx.reference.ReferenceEvaluator(model).run(
-                    None, {name: self.constants[name] for name in names}
-                )
+            self.constants.update(evaluated(self.onnx, node, given, self.opset))
         except Exception as error:
             # The evaluator raises whatever a node that is not valid leads it to.
             raise unlike(where, _first_line(error), "constants that it can be done to") from error
-        for name, value in zip(node.output, results, strict=True):
-            self.constants[name] = np.asarray(value)
 
-    def widened(self) -> Any:
-        """The model in double precision, with what is constant worked out."""
-        helper, to_tensor = self.onnx.helper, self.onnx.numpy_helper.from_array
-        double = self.onnx.TensorProto.DOUBLE
-        tensors = [
-            to_tensor(value if value.dtype.kind in "iub" else value.astype(np.float64), name)
+    def values(self, x: FloatArray) -> FloatArray:
+        """What onnx's evaluator makes of an input in double precision, node by node; it raises
+        anything for a node that is not valid."""
+        known = {
+            name: value if value.dtype.kind in "iub" else value.astype(np.float64)
             for name, value in self.constants.items()
-        ]
-        graph = helper.make_graph(
-            [node for node in self.model.graph.node if node.output[0] in self.chains],
-            "widened",
-            [helper.make_tensor_value_info(self.input, double, self.shape)],
-            [helper.make_tensor_value_info(self.output, double, None)],
-            tensors,
-        )
-        return helper.make_model(graph, opset_imports=self.model.opset_import)
+        }
+        known[self.input] = x.reshape(self.shape)
+        for node in self.model.graph.node:
+            if node.output[0] in self.chains:
+                given = {name: known[name] for name in node.input if name}
+                known.update(evaluated(self.onnx, node, given, self.opset))
+        return np.asarray(known[self.output], np.float64).ravel()
 
     def chain(self, name: str, where: str) -> Chain:
         """The value of that name, which depends on the input."""
@@ -248,17 +231,11 @@ class Graph:
         return [int(entry) for entry in self.constants[name].ravel()]
 
 
-def _require_same_values(onnx: Any, graph: Graph, network: DeepNetwork) -> None:
+def _require_same_values(graph: Graph, network: DeepNetwork) -> None:
     """The network computes what onnx's own evaluator does in double precision."""
     points = np.random.default_rng(0).uniform(-1.0, 1.0, (_COMPARED, network.d))
     try:
-        with np.errstate(all="ignore"):
-            evaluator = onnx.reference.ReferenceEvaluator(graph.widened())
-            rows = [
-                np.asarray(evaluator.run(None, {graph.input: point.reshape(graph.shape)})[0])
-                for point in points
-            ]
-        values = np.stack(rows).reshape(_COMPARED, -1).astype(np.float64)
+        values = np.stack([graph.values(point) for point in points])
     except Exception as error:
         # The evaluator raises whatever a graph that is not valid leads it to.
         raise unusable(graph.name, f"not a valid graph ({_first_line(error)})") from error

@@ -1,6 +1,6 @@
 """torch: any module that can be traced into the layers that slth knows, in; modules out."""
 
-from slth.doors.torch.library import array_of
+from slth.doors.torch.library import array_of, torch_for
 from slth.doors.torch.masks import apply_masks
 from slth.doors.torch.out import to_torch
 from slth.doors.torch.state import load_tensors, read_state, tensors_of
@@ -14,4 +14,5 @@ __all__ = [
     "read_state",
     "tensors_of",
     "to_torch",
+    "torch_for",
 ]
