@@ -11,12 +11,13 @@ from slth.certify.deep.backward import (
     Functional,
     Pulled,
     Sizes,
+    Start,
     pull,
     relaxed,
     sizes_of,
 )
 from slth.certify.deep.forward import Range, Trace, Values, intervals
-from slth.certify.deep.program import Bend, Program
+from slth.certify.deep.program import Bend, Move, Program
 from slth.certify.deep.region import Region
 from slth.layers import FloatArray
 
@@ -41,8 +42,15 @@ class Difference:
     def pulled(
         self, stop: int, functional: Functional, bounds: tuple[Bounds | None, ...]
     ) -> Pulled:
-        """`pull` of this program."""
-        return pull(self.program, stop, functional, bounds, self.sizes, self.root)
+        """A functional of the values before operation `stop`, pulled back to the inputs."""
+        return pull(self.program, Start.of(stop, functional), bounds, self.sizes, self.root)
+
+    def pulled_units(
+        self, stop: int, kind: int, units: np.ndarray, bounds: tuple[Bounds | None, ...]
+    ) -> Pulled:
+        """Both signs of single values before operation `stop`; see `Start.at_units`."""
+        start = Start.at_units(self.program, self.sizes, stop, kind, units)
+        return pull(self.program, start, bounds, self.sizes, self.root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,17 +165,22 @@ def _pulled_range(
     bounds: tuple[Bounds | None, ...],
 ) -> Range:
     """The range of the chosen units of net (kind 0), target (1) or change (2), pulled back."""
-    width = values.low.shape[1]
     chosen = np.flatnonzero(units)
     low, high = values.low.copy(), values.high.copy()
-    step = max(1, _MOST_ENTRIES // (2 * len(region) * max(width, difference.program.inputs)))
+    step = max(1, _MOST_ENTRIES // (2 * len(region) * _widest_before(difference.program, place)))
     for start in range(0, len(chosen), step):
         part = chosen[start : start + step]
-        rows = np.zeros((2 * len(part), width))
-        rows[np.arange(len(part)), part] = 1.0
-        rows[len(part) + np.arange(len(part)), part] = -1.0
-        functional = Functional(*(rows[None] if k == kind else None for k in range(3)))
-        top = difference.pulled(place, functional, bounds).highest(region)
+        top = difference.pulled_units(place, kind, part, bounds).highest(region)
         high[:, part] = np.minimum(high[:, part], top[:, : len(part)])
         low[:, part] = np.maximum(low[:, part], -top[:, len(part) :])
     return Range(low, high)
+
+
+def _widest_before(program: Program, place: int) -> int:
+    """Entries of the longest row of coefficients on the way to the inputs."""
+    widths = [program.inputs]
+    for operation in program.operations[:place]:
+        part = operation.net or operation.target if isinstance(operation, Move) else None
+        if part is not None:
+            widths.append(part.matrix.shape[1])
+    return max(widths)
