@@ -16,7 +16,7 @@ import slth
 from benchmarks.instances import instance
 from benchmarks.table import show
 from slth.network import Readout
-from slth.neurons.contenders import CONTENDERS, REFITS, contend
+from slth.pruning.neurons.contenders import CONTENDERS, REFITS, contend
 
 _READOUTS: tuple[Readout, ...] = ("linear", "relu")
 _SEEDS = (1, 2, 3)
@@ -26,7 +26,10 @@ _OPEN = (100, 1000, 10_000)
 
 def errors(net: slth.ReLUNetwork, target: slth.ReLUNetwork, seconds: float) -> dict[str, float]:
     """Certified error of every contender."""
-    return {name: contend(net, target, name, time_limit=seconds).error.upper for name in CONTENDERS}
+    return {
+        name: contend(net, target, name, time_limit=seconds).error.upper
+        for name in CONTENDERS.names()
+    }
 
 
 def ratios(seconds: float) -> None:
@@ -47,7 +50,7 @@ def ratios(seconds: float) -> None:
             means = np.exp(np.log(table).mean(axis=0))
             rows.append((readout, d, f"{closed}/{len(_SEEDS)}", float(np.mean(optima)), *means))
             print(*rows[-1], file=sys.stderr, flush=True)
-    headings = ("readout", "d", "proven", "optimum", *CONTENDERS, *REFITS)
+    headings = ("readout", "d", "proven", "optimum", *CONTENDERS.names(), *REFITS)
     show(f"N = {_CLOSED}: error / optimum, mean of {len(_SEEDS)} seeds", headings, rows)
 
 
@@ -62,7 +65,7 @@ def wide(seconds: float) -> None:
                 found = errors(net, target, seconds)
                 rows.append((readout, d, width, best.bound, best.error.upper, *found.values()))
                 print(*rows[-1], file=sys.stderr, flush=True)
-    headings = ("readout", "d", "N", "bound", "portfolio", *CONTENDERS)
+    headings = ("readout", "d", "N", "bound", "portfolio", *CONTENDERS.names())
     show(f"Certified errors, {seconds:g} s each", headings, rows)
 
 

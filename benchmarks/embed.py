@@ -21,8 +21,8 @@ from sklearn.neural_network import MLPClassifier
 
 import slth
 from benchmarks.table import show
-from slth.interop import as_network
-from slth.layers import DeepNetwork, mlp
+from slth.deep import DeepNetwork, mlp
+from slth.doors import as_network
 
 _PIXELS = slth.Box(0.0, 1.0)
 _EPS = (10.0, 3.0, 1.0, 0.1, 0.01)

@@ -21,7 +21,7 @@ import slth
 from benchmarks.instances import instance
 from slth.limits import Deadline
 from slth.network import FloatArray
-from slth.neurons.problem import random_sphere
+from slth.pruning.neurons.problem import random_sphere
 
 # (phi [P, N], f [P], seconds) -> (z [N], lower bound)
 Solver = Callable[[FloatArray, FloatArray, float], tuple[FloatArray, float]]

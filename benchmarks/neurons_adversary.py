@@ -22,9 +22,9 @@ from benchmarks.ledger import Ledger
 from benchmarks.table import show
 from slth.limits import Deadline
 from slth.network import Readout
-from slth.neurons.local import Candidate, anneal
-from slth.neurons.plane.search import search_circle
-from slth.neurons.problem import Problem
+from slth.pruning.neurons.local import Candidate, anneal
+from slth.pruning.neurons.plane.walk_search import search_circle
+from slth.pruning.neurons.problem import Problem
 
 _WIDTHS = {2: (10, 32), 3: (10, 28), 5: (10, 28), 8: (10, 24)}
 _SECONDS = 5.0

@@ -21,7 +21,7 @@ from benchmarks.instances import instance
 from benchmarks.ledger import Ledger
 from benchmarks.table import show
 from slth.network import Readout
-from slth.neurons.problem import random_sphere
+from slth.pruning.neurons.problem import random_sphere
 
 _WIDTHS = {1: 18, 2: 18, 3: 16, 4: 15, 5: 14, 6: 14}
 # The oracle's own enclosure: masks that could be better by less are not looked at.

@@ -16,11 +16,11 @@ import numpy as np
 import slth
 from benchmarks.table import show
 from slth.limits import Deadline
-from slth.neurons.cluster import search_clusters
-from slth.neurons.plane.refute import circle_bound
-from slth.neurons.plane.search import search_circle
-from slth.neurons.plane.wedge import refute_on_wedges, wedge_bound
-from slth.neurons.problem import Problem
+from slth.pruning.neurons.cluster import search_clusters
+from slth.pruning.neurons.plane.refute import circle_bound
+from slth.pruning.neurons.plane.walk_search import search_circle
+from slth.pruning.neurons.plane.wedge import refute_on_wedges, wedge_bound
+from slth.pruning.neurons.problem import Problem
 
 _WIDTHS = (30, 60, 100, 300, 1000, 10_000, 100_000, 1_000_000)
 _SEEDS = (1, 2, 3)

@@ -19,8 +19,8 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.table import show
-from slth.weights.subset_sum import best_by_count, subset_sum
-from slth.weights.vector import vector_subset_sum
+from slth.pruning.weights.subset_sum import best_by_count, subset_sum
+from slth.pruning.weights.vector import vector_subset_sum
 
 _HEADINGS = ("problem", "solver", "seconds a problem", "ours is faster", "solved", "worst error")
 

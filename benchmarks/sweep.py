@@ -17,14 +17,14 @@ import distributed
 
 from benchmarks.table import show
 from slth.lab.dask_pool import DaskPool
-from slth.lab.outcome import Outcome
 from slth.lab.plan import Grid, Plan
 from slth.lab.pools import LocalPool
 from slth.lab.run import run_sweep
-from slth.lab.schema import Row
+from slth.lab.schema import COLUMNS, Row
 from slth.lab.store import Store
-from slth.lab.store_writer import INSERT, StoreWriter, row_of
+from slth.lab.store_writer import INSERT, StoreWriter
 from slth.lab.sweep import Event
+from slth.lab.trial_result import TrialResult
 
 _SLTH = [sys.executable, "-c", "from slth.cli import main; main()"]
 _KILLS = 20
@@ -176,18 +176,21 @@ def _million(folder: Path) -> None:
     StoreWriter.open(path).close()
     chance = random.Random(1)
 
-    def rows() -> Iterator[Row]:
-        base = row_of(template, Outcome("done", refuted=1, found=2, bound=0.5), None, 1)
+    def rows() -> Iterator[list[object]]:
+        result = TrialResult("done", refuted=1, found=2, bound=0.5)
+        row = Row.of(template, result, ticket=None, attempts=1, finished=0.0)
+        base = list(zip(COLUMNS, row.values(), strict=True))
         for k in range(_ROWS):
-            yield base._replace(
-                key=f"{chance.getrandbits(256):064x}",
-                d=2 + k % 7,
-                eps=2.0 ** -(1 + k % 6),
-                draw=k // 42,
-                refuted=chance.randrange(1000),
-                found=chance.randrange(1000, 2000),
-                error_upper=chance.random(),
-            )
+            drawn = {
+                "key": f"{chance.getrandbits(256):064x}",
+                "d": 2 + k % 7,
+                "eps": 2.0 ** -(1 + k % 6),
+                "draw": k // 42,
+                "refuted": chance.randrange(1000),
+                "found": chance.randrange(1000, 2000),
+                "error_upper": chance.random(),
+            }
+            yield [drawn.get(name, value) for name, value in base]
 
     connection = sqlite3.connect(path)
     with connection:

@@ -104,9 +104,9 @@ def _widths() -> None:
         )
         route = theory.route_width(d, eps, 2.0, 0.05)
         rows.append(
-            (d, eps, bound.value, bound.constants["c"], str(bound.standing), route.value, seconds)
+            (d, eps, bound.value, bound.constants["c"], str(bound.status), route.value, seconds)
         )
-    headings = ("d", "eps", "refuted N", "N eps / d", "standing", "paper's route", "seconds")
+    headings = ("d", "eps", "refuted N", "N eps / d", "status", "paper's route", "seconds")
     show("max_refuted_width at R = 2, delta = 0.05", headings, rows)
 
 

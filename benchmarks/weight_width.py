@@ -1,9 +1,9 @@
 """Width needed by a weight ticket (relu readout): slth against the constructions of the literature.
 
-The constructions (`slth.weights.strategies`) give coordinate j the units of block j, d blocks of
-N/d units. slth lets every unit serve any coordinate. Same networks, same targets, same closed-form
-error; all widths are the smallest that succeeds, found by bisection. Then all of them on the same
-network, each as near as it can: kept weights and certified error.
+The constructions (`slth.pruning.weights.strategies`) give coordinate j the units of block j, d
+blocks of N/d units. slth lets every unit serve any coordinate. Same networks, same targets, same
+closed-form error; all widths are the smallest that succeeds, found by bisection. Then all of them
+on the same network, each as near as it can: kept weights and certified error.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import slth
 from benchmarks.table import show
 from slth.network import ReLUNetwork
-from slth.weights import prune_weights
-from slth.weights.strategies import FREE, STRATEGIES
+from slth.pruning.weights import prune_weights
+from slth.pruning.weights.strategies import FREE, STRATEGIES
 
 _CASES = ((2, 1e-2), (2, 1e-4), (2, 1e-6), (5, 1e-3), (10, 1e-2), (10, 1e-3), (10, 1e-6))
 _SEEDS = range(5)
@@ -50,7 +50,7 @@ def instance(d: int, seed: int, width: int) -> tuple[ReLUNetwork, ReLUNetwork]:
 
 def widths(d: int, eps: float) -> tuple:
     """Mean smallest widths over the draws, and what slth's tickets keep and take."""
-    found: dict[str, list[int]] = {name: [] for name in [*STRATEGIES, FREE]}
+    found: dict[str, list[int]] = {name: [] for name in [*STRATEGIES.names(), FREE]}
     kept, seconds = [], []
     for seed in _SEEDS:
         net, target = instance(d, seed, _WIDEST)
@@ -84,7 +84,7 @@ def same_network(d: int, width: int) -> list[tuple]:
     """Every strategy on the same network, without eps: as near as it gets."""
     net, target = instance(d, 0, width)
     rows = []
-    for name in [*STRATEGIES, FREE]:
+    for name in [*STRATEGIES.names(), FREE]:
         ticket = prune_weights(net, target, strategy=name, time_limit=20.0)
         kept = ticket.mask.kept_weights
         rows.append((d, width, name, kept, ticket.error.upper, str(ticket.status)))
@@ -96,7 +96,7 @@ def main() -> None:
     headings = (
         "d",
         "eps",
-        *STRATEGIES,
+        *STRATEGIES.names(),
         FREE,
         "free narrower than pensia",
         "units kept",

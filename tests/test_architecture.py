@@ -14,13 +14,13 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room may import those on earlier lines only (and its own files).
 LAYERS = [
-    {"errors", "notebook"},
+    {"errors", "notebook", "frozen"},
     {"rounding"},
-    {"network", "domain", "theory"},
-    {"proof", "limits", "threads", "exact", "archive", "layers"},
-    {"solution", "interop"},
+    {"network", "domain", "theory", "layers"},
+    {"registry", "files", "proof", "limits", "threads", "exact", "archive", "deep"},
+    {"solution", "doors"},
     {"certify"},
-    {"neurons", "weights"},
+    {"pruning"},
     {"ticket", "embed"},
     {"check"},
     {"lab"},
@@ -32,7 +32,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 ONLY = {
     "theory": {"errors", "rounding"},
     "check": {"network", "ticket", "exact", "proof", "errors", "notebook"},
-    "ticket": {"network", "solution", "exact", "archive", "proof", "errors"},
+    "ticket": {"network", "solution", "exact", "archive", "files", "proof", "errors"},
 }
 
 
@@ -68,6 +68,12 @@ def test_imports_run_downwards(path):
         if room in ONLY:
             assert other in ONLY[room], f"{room} may import {ONLY[room]} only, not {other}"
         assert RANK[other] < RANK[room] or room == "cli", f"{room} imports {other}"
+
+
+@pytest.mark.parametrize(("room", "other"), [("neurons", "weights"), ("weights", "neurons")])
+def test_prunings_do_not_know_each_other(room, other):
+    for path in (SOURCE / "pruning" / room).rglob("*.py"):
+        assert f"slth.pruning.{other}" not in path.read_text(), path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))

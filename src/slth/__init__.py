@@ -5,22 +5,25 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 """
 
 from slth import theory
-from slth.certify import certify, certify_many
+from slth.certify import LabelVerdict, agree, agree_on, certify, certify_many
 from slth.check import Verdict, check
+from slth.deep import DeepNetwork
 from slth.domain import Ball, Box, Orthant
+from slth.doors import as_network, read_network, write_network
 from slth.embed import Embedding, embed, load
 from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
-from slth.layers import Conv, DeepNetwork, Dense, Residual
+from slth.layers import AveragePool, Conv, Dense, Identity, LeakyRelu, Relu, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
-from slth.neurons import prune_neurons
+from slth.pruning.neurons import contenders, prune_neurons
+from slth.pruning.weights import prune_weights, strategies
+from slth.pruning.weights.subset_sum import subset_sum
 from slth.solution import Enclosure, Enclosures, Solution, Status
 from slth.ticket import Ticket
-from slth.weights import prune_weights
-from slth.weights.subset_sum import subset_sum
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AveragePool",
     "Ball",
     "Box",
     "Conv",
@@ -29,11 +32,15 @@ __all__ = [
     "Embedding",
     "Enclosure",
     "Enclosures",
+    "Identity",
     "InvalidInput",
+    "LabelVerdict",
+    "LeakyRelu",
     "Mask",
     "MissingExtra",
     "Orthant",
     "ReLUNetwork",
+    "Relu",
     "Residual",
     "SlthError",
     "Solution",
@@ -41,15 +48,22 @@ __all__ = [
     "Ticket",
     "TicketError",
     "Verdict",
+    "agree",
+    "agree_on",
+    "as_network",
     "certify",
     "certify_many",
     "check",
+    "contenders",
     "embed",
     "load",
     "neuron",
     "prune_neurons",
     "prune_weights",
     "random_network",
+    "read_network",
+    "strategies",
     "subset_sum",
     "theory",
+    "write_network",
 ]

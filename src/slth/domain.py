@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from slth.errors import InvalidInput, require_array, require_positive
 
@@ -45,6 +46,35 @@ class Box:
         for name, ends in (("low", low), ("high", high)):
             value = ends.tolist()
             object.__setattr__(self, name, tuple(value) if ndim else value)
+
+    @classmethod
+    def around(cls, x: ArrayLike, r: float, within: Box | None = None) -> Box:
+        """The box {y : |y_i - x_i| <= r} around a point x [d], cut with another box; its ends are
+        rounded to the nearest floats.
+
+        Raises:
+            InvalidInput: r <= 0, x is not a point, or outside `within`.
+        """
+        center = require_array("x", x, ndim=1)
+        radius = require_positive("r", r)
+        low, high = center - radius, center + radius
+        if within is not None:
+            if not isinstance(within, Box):
+                raise InvalidInput(
+                    "within is not a box",
+                    got=repr(within),
+                    expected="a Box",
+                    fix="Pass within=slth.Box(0.0, 1.0).",
+                )
+            low, high = np.maximum(low, within.low), np.minimum(high, within.high)
+            if low.shape != center.shape or not ((low <= center) & (center <= high)).all():
+                raise InvalidInput(
+                    "x outside the box it is to be cut with",
+                    got=f"x = {center.tolist()}",
+                    expected=f"a point of {within}",
+                    fix="Scale the data as the box expects it.",
+                )
+        return cls(low, high)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,7 @@ class Form(NamedTuple):
 
 
 def form(network: ReLUNetwork) -> Form:
-    """The network, exactly. It has no biases."""
-    network.require_unbiased("the network")
+    """The network, exactly."""
     hidden, low = integers(network.hidden)
     output, high = integers(network.output)
     sign = np.where(network.output < 0.0, -1, 1)

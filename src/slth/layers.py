@@ -1,201 +1,254 @@
-"""Deep ReLU networks: dense and convolutional layers with biases, and residual blocks."""
+"""The items of deep networks: affine layers, pools, activations, residual blocks.
+
+An affine item is a matrix and a bias. Where a real weight is no float64 (a folded BatchNorm, 1/9 of
+a pool) the item also holds how far each stored weight may be from it, and every certificate adds
+what that can do.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import sparse
 
-from slth.errors import InvalidInput, require_array, require_count
+from slth.errors import InvalidInput, require_array, require_count, require_number
+from slth.frozen import Rebuilt, freeze
 
 FloatArray = NDArray[np.float64]
 # float64 [rows, columns], a NumPy array or sparse.csr_array (whose stubs know no shape).
 Matrix = Any
 # Entries of the matrix of a convolution: 2^25 of them take 400 MiB.
 _MAX_ENTRIES = 1 << 25
+# Half the distance between neighbouring floats, relative.
+_UNIT = 2.0**-53
+
+Pair = int | tuple[int, int]
+# Top, left, bottom, right.
+Sides = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
-    """h -> weight h + bias. weight: float64 [out, in]; bias: float64 [out], None for zeros."""
+class Dense(Rebuilt):
+    """h -> weight h + bias.
 
-    weight: FloatArray
-    bias: FloatArray | None = None
-
-    def __post_init__(self) -> None:
-        _freeze(self, 2)
-
-
-@dataclass(frozen=True, eq=False)
-class Conv:
-    """Cross-correlation with zero padding, the same stride and padding along both axes.
-
-    weight: float64 [out, in, height, width]; bias: float64 [out], None for zeros.
+    Args:
+        weight: float64 [out, in].
+        bias: float64 [out]; None for zeros.
+        weight_rounding, bias_rounding: float64, shaped as they are: at most how far each number is
+            from the real one it stands for; None: they are the real ones.
     """
 
     weight: FloatArray
     bias: FloatArray | None = None
-    stride: int = 1
-    padding: int = 0
+    weight_rounding: FloatArray | None = None
+    bias_rounding: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        _freeze(self, 4)
-        require_count("stride", self.stride, least=1)
-        require_count("padding", self.padding, least=0)
+        _freeze_affine(self, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(Rebuilt):
+    """Cross-correlation with zero padding.
+
+    Args:
+        weight: float64 [out, in, height, width].
+        bias: float64 [out]; None for zeros.
+        stride: rows and columns; one number for both.
+        padding: one number, (rows, columns), or (top, left, bottom, right).
+        weight_rounding, bias_rounding: as for `Dense`.
+    """
+
+    weight: FloatArray
+    bias: FloatArray | None = None
+    stride: Pair = 1
+    padding: Pair | Sides = 0
+    weight_rounding: FloatArray | None = None
+    bias_rounding: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        _freeze_affine(self, 4)
+        freeze(self, stride=_pair("stride", self.stride, 1), padding=_sides(self.padding))
+
+    @property
+    def window(self) -> Window:
+        """Where the kernel is laid."""
+        return Window(self.weight.shape[2:], _both(self.stride), _around(self.padding))
+
+
+@dataclass(frozen=True)
+class AveragePool(Rebuilt):
+    """The mean over windows of each channel.
+
+    Args:
+        kernel: rows and columns of a window; one number for both; None: the whole image.
+        stride: as for `Conv`; None: windows side by side.
+        padding: as for `Conv`.
+        count_padding: whether the zeros of the padding count in the mean.
+    """
+
+    kernel: Pair | None = None
+    stride: Pair | None = None
+    padding: Pair | Sides = 0
+    count_padding: bool = True
+
+    def __post_init__(self) -> None:
+        kernel = None if self.kernel is None else _pair("kernel", self.kernel, 1)
+        stride = None if self.stride is None else _pair("stride", self.stride, 1)
+        freeze(self, kernel=kernel, stride=stride, padding=_sides(self.padding))
+
+    def window(self, shape: tuple[int, ...]) -> Window:
+        """Where the windows lie on an image [channels, height, width]."""
+        kernel = (shape[1], shape[2]) if self.kernel is None else _both(self.kernel)
+        stride = kernel if self.stride is None else _both(self.stride)
+        return Window(kernel, stride, _around(self.padding))
+
+
+@dataclass(frozen=True)
+class Relu(Rebuilt):
+    """h -> max(h, 0), entry by entry."""
+
+    slope = 0.0
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Rebuilt):
+    """h -> max(h, slope h), entry by entry; 0 < slope < 1."""
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        slope = require_number("slope", self.slope)
+        if not 0.0 < slope < 1.0:
+            raise InvalidInput(
+                "slope of a leaky ReLU",
+                got=repr(slope),
+                expected="a number between 0 and 1, neither included",
+                fix="Relu() is the one of slope 0, Identity() of slope 1.",
+            )
+        freeze(self, slope=slope)
+
+
+@dataclass(frozen=True)
+class Identity(Rebuilt):
+    """h -> h. In a list without activations it says that no ReLU stands there."""
+
+    slope = 1.0
 
 
 Affine = Dense | Conv
+Activation = Relu | LeakyRelu | Identity
+Inner = Dense | Conv | AveragePool | Relu | LeakyRelu | Identity
 
 
 @dataclass(frozen=True, eq=False)
-class Residual:
-    """h -> h + body(h): the body's layers have a ReLU between them and none after the last."""
+class Residual(Rebuilt):
+    """h -> h + body(h). A body of affine layers alone has a ReLU between them, none after the
+    last; with activations in it, it is what it says."""
 
-    body: tuple[Affine, ...]
+    body: tuple[Inner, ...]
 
     def __post_init__(self) -> None:
         body = tuple(self.body)
-        if not body or not all(isinstance(layer, Dense | Conv) for layer in body):
+        if not body or not all(isinstance(layer, Inner) for layer in body):
             raise InvalidInput(
                 "residual block without affine layers",
                 got=repr(body),
-                expected="one or more Dense or Conv layers",
+                expected="one or more Dense, Conv, AveragePool or activation items",
                 fix="Pass Residual((Conv(...), Conv(...))).",
             )
-        object.__setattr__(self, "body", body)
+        freeze(self, body=normal_form(body))
 
 
-Item = Dense | Conv | Residual
+Item = Dense | Conv | AveragePool | Residual | Relu | LeakyRelu | Identity
 
 
-@dataclass(frozen=True, eq=False)
-class DeepNetwork:
-    """Items one after the other, a ReLU after each but the last.
+def normal_form(items: Sequence[Any]) -> tuple[Any, ...]:
+    """The items without their ReLUs where one stands between any two others and nowhere else:
+    then the bare list says the same."""
+    bare = items[::2]
+    between = items[1::2]
+    if (
+        len(items) % 2 == 1
+        and len(items) > 1
+        and all(isinstance(item, Relu) for item in between)
+        and not any(isinstance(item, Activation) for item in bare)
+    ):
+        return tuple(bare)
+    return tuple(items)
 
-    Args:
-        items: Dense, Conv and Residual items. A Dense item on an image reads it flattened,
-            [channels, height, width] in C order.
-        input_shape: (d,) or (channels, height, width); None: (d,) from a first Dense item.
 
-    Raises:
-        InvalidInput: no items, shapes that do not follow from one another, weights that are not
-            finite or larger than 1e100, a convolution too large to bound.
-    """
+def spelled_out(items: Sequence[Any]) -> Iterator[Any]:
+    """The items with every activation between them: a ReLU where a bare list leaves it out."""
+    bare = not any(isinstance(item, Activation) for item in items)
+    for place, item in enumerate(items):
+        if bare and place:
+            yield Relu()
+        if not isinstance(item, Identity):
+            yield item
 
-    items: tuple[Item, ...]
-    input_shape: tuple[int, ...] | None = None
 
-    def __post_init__(self) -> None:
-        items = tuple(self.items)
-        if not items or not all(isinstance(item, Dense | Conv | Residual) for item in items):
-            raise InvalidInput(
-                "network without layers",
-                got=repr([type(item).__name__ for item in items]),
-                expected="Dense, Conv and Residual items",
-                fix="Pass DeepNetwork((Dense(W1, b1), Dense(W2, b2))).",
+@dataclass(frozen=True)
+class Window:
+    """How a kernel moves over an image: float sizes (rows, columns), padding on four sides."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, int]
+    padding: Sides
+
+    def steps(self, image: tuple[int, ...]) -> tuple[int, int]:
+        """Rows and columns of places."""
+        top, left, bottom, right = self.padding
+        rows, columns = (
+            (size + pad - kernel) // stride + 1
+            for size, pad, kernel, stride in zip(
+                image, (top + bottom, left + right), self.kernel, self.stride, strict=True
             )
-        shape = self.input_shape
-        if shape is None and isinstance(items[0], Dense):
-            shape = (items[0].weight.shape[1],)
-        if shape is None or len(shape) not in (1, 3) or min(shape) < 1:
-            raise InvalidInput(
-                "input shape of the network",
-                got=repr(shape),
-                expected="(d,) or (channels, height, width)",
-                fix="Pass input_shape for a network that begins with a convolution.",
-            )
-        object.__setattr__(self, "items", items)
-        object.__setattr__(self, "input_shape", tuple(int(size) for size in shape))
-        for layer, before in self.affine():
-            output_shape(layer, before)
+        )
+        return rows, columns
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The input shape."""
-        return self.input_shape  # type: ignore[return-value]
-
-    @property
-    def weights(self) -> int:
-        """Number of weights and biases."""
-        return sum(layer.weight.size + bias_of(layer).size for layer, _ in self.affine())
-
-    def affine(self) -> Iterator[tuple[Affine, tuple[int, ...]]]:
-        """Every affine layer in order, bodies of residual blocks included, with its input shape."""
-        shape = self.shape
-        for item in self.items:
-            if isinstance(item, Residual):
-                before = shape
-                for layer in item.body:
-                    yield layer, shape
-                    shape = output_shape(layer, shape)
-                if _size(shape) != _size(before):
-                    raise InvalidInput(
-                        "residual block changes the shape",
-                        got=f"{before} to {shape}",
-                        expected="equal shapes before and after the body",
-                        fix="Use padding and stride 1, and as many channels out as in.",
-                    )
-                shape = before
-            else:
-                yield item, shape
-                shape = output_shape(item, shape)
-
-    @cached_property
-    def _operators(self) -> list[tuple[Matrix, FloatArray]]:
-        return [
-            (operator(layer, shape), spread_bias(layer, shape)) for layer, shape in self.affine()
-        ]
-
-    def __call__(self, x: ArrayLike) -> FloatArray:
-        """Evaluate in float64. x: float64 [..., *input_shape] -> float64 [..., outputs]."""
-        points = np.asarray(x, dtype=np.float64)
-        axes = len(self.shape)
-        if points.shape[-axes:] != self.shape:
-            raise InvalidInput(
-                "x incompatible with the network",
-                got=f"shape {points.shape}",
-                expected=f"last axes {self.shape}",
-                fix="Put the inputs on the last axes.",
-            )
-        values = points.reshape(-1, _size(self.shape)).T
-        operators = iter(self._operators)
-        for place, item in enumerate(self.items):
-            if isinstance(item, Residual):
-                inner = values
-                for depth in range(len(item.body)):
-                    matrix, bias = next(operators)
-                    inner = matrix @ (np.maximum(inner, 0.0) if depth else inner) + bias[:, None]
-                values = values + inner
-            else:
-                matrix, bias = next(operators)
-                values = matrix @ values + bias[:, None]
-            if place + 1 < len(self.items):
-                values = np.maximum(values, 0.0)
-        return np.ascontiguousarray(values.T).reshape(*points.shape[:-axes], -1)
-
-    def digest(self) -> str:
-        """SHA-256 (hex) of the structure and the little-endian bytes of weights and biases."""
-        sha = hashlib.sha256(f"slth-deep-1 {self.shape}\n".encode())
-        for item in self.items:
-            body = item.body if isinstance(item, Residual) else (item,)
-            sha.update(f"{type(item).__name__} {len(body)}\n".encode())
-            for layer in body:
-                geometry = (layer.stride, layer.padding) if isinstance(layer, Conv) else ()
-                sha.update(f"{layer.weight.shape} {geometry}\n".encode())
-                sha.update(layer.weight.astype("<f8").tobytes())
-                sha.update(bias_of(layer).astype("<f8").tobytes())
-        return sha.hexdigest()
+    def taps(self, image: tuple[int, ...]) -> tuple[NDArray[np.int64], ...]:
+        """(tap, place, source) of every entry of the kernel that meets the image: indices into
+        the flattened kernel, places and image."""
+        rows, columns = self.steps(image)
+        top, left, _, _ = self.padding
+        tap = np.arange(self.kernel[0] * self.kernel[1])
+        y, x = (grid.ravel() for grid in np.indices((rows, columns)))
+        row = self.stride[0] * y[None, :] - top + (tap // self.kernel[1])[:, None]
+        column = self.stride[1] * x[None, :] - left + (tap % self.kernel[1])[:, None]
+        inside = (row >= 0) & (row < image[0]) & (column >= 0) & (column < image[1])
+        tap, place = np.nonzero(inside)
+        return tap, place, row[tap, place] * image[1] + column[tap, place]
 
 
-def mlp(layers: Sequence[tuple[ArrayLike, ArrayLike | None]]) -> DeepNetwork:
-    """The network of [(W1, b1), (W2, b2), ...]: Wl float64 [out, in], bl float64 [out] or None."""
-    return DeepNetwork(tuple(Dense(w, b) for w, b in layers))  # type: ignore[arg-type]
+def output_shape(layer: Affine | AveragePool, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape after a layer. Raises InvalidInput if it does not fit."""
+    if isinstance(layer, Dense):
+        wanted = layer.weight.shape[1]
+        if size_of(shape) != wanted:
+            raise _misfit(f"Dense with weight {layer.weight.shape}", shape, f"{wanted} inputs")
+        return (layer.weight.shape[0],)
+    if isinstance(layer, AveragePool):
+        name, channels, outs = "AveragePool", shape[0], shape[0]
+    else:
+        name = f"Conv with weight {layer.weight.shape}"
+        outs, channels = layer.weight.shape[:2]
+    if len(shape) != 3 or shape[0] != channels:
+        expected = f"(channels, height, width) with {channels} channels"
+        raise _misfit(name, shape, expected if isinstance(layer, Conv) else "an image")
+    window = layer.window(shape) if isinstance(layer, AveragePool) else layer.window
+    sides = window.steps(shape[1:])
+    if min(sides) < 1:
+        raise _misfit(name, shape, "an image not smaller")
+    taps = layer.weight.size if isinstance(layer, Conv) else outs * int(np.prod(window.kernel))
+    entries = taps * sides[0] * sides[1]
+    if entries > _MAX_ENTRIES:
+        raise _misfit(f"{name} of {entries} products", shape, f"at most {_MAX_ENTRIES} products")
+    return (outs, *sides)
 
 
 def bias_of(layer: Affine) -> FloatArray:
@@ -203,64 +256,99 @@ def bias_of(layer: Affine) -> FloatArray:
     return np.zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias
 
 
-def output_shape(layer: Affine, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape after a layer. Raises InvalidInput if it does not fit."""
-    wanted = layer.weight.shape[1]
+@dataclass(frozen=True, eq=False)
+class AffineMap:
+    """z = matrix h + bias on flattened vectors, up to rounding.
+
+    Attributes:
+        matrix: float64 [outputs, inputs].
+        bias: float64 [outputs].
+        matrix_rounding, bias_rounding: at most how far each entry is from the real one, float64 of
+            the same shapes; None: not at all.
+    """
+
+    matrix: Matrix
+    bias: FloatArray
+    matrix_rounding: Matrix | None = None
+    bias_rounding: FloatArray | None = None
+
+
+def affine_map(layer: Affine | AveragePool, shape: tuple[int, ...]) -> AffineMap:
+    """The layer on an input of that shape, both flattened in C order."""
+    if isinstance(layer, AveragePool):
+        return _pool_map(layer, shape)
     if isinstance(layer, Dense):
-        if _size(shape) != wanted:
-            raise _misfit(f"Dense with weight {layer.weight.shape}", shape, f"{wanted} inputs")
-        return (layer.weight.shape[0],)
-    if len(shape) != 3 or shape[0] != wanted:
-        expected = f"(channels, height, width) with {wanted} channels"
-        raise _misfit(f"Conv with weight {layer.weight.shape}", shape, expected)
-    sides = [
-        (size + 2 * layer.padding - kernel) // layer.stride + 1
-        for size, kernel in zip(shape[1:], layer.weight.shape[2:], strict=True)
-    ]
-    if min(sides) < 1:
-        raise _misfit(f"Conv with weight {layer.weight.shape}", shape, "an image not smaller")
-    entries = layer.weight.size * sides[0] * sides[1]
-    if entries > _MAX_ENTRIES:
-        raise _misfit(f"Conv of {entries} products", shape, f"at most {_MAX_ENTRIES} products")
-    return (layer.weight.shape[0], *sides)
-
-
-def operator(layer: Affine, shape: tuple[int, ...]) -> Matrix:
-    """The matrix of the linear part: [outputs, inputs], both flattened in C order."""
-    if isinstance(layer, Dense):
-        return layer.weight
-    return conv_matrix(layer.weight, shape, layer.stride, layer.padding)
-
-
-def conv_matrix(weight: FloatArray, shape: tuple[int, ...], stride: int, padding: int) -> Matrix:
-    """The matrix of a convolution. Every entry is one weight: nothing is added or rounded."""
-    outs, ins, height, width = weight.shape
-    taps = np.arange(height * width)
-    rows_out, cols_out = (
-        (size + 2 * padding - kernel) // stride + 1
-        for size, kernel in zip(shape[1:], (height, width), strict=True)
+        spread, matrix, rounding = 1, layer.weight, layer.weight_rounding
+    else:
+        spread = size_of(layer.window.steps(shape[1:]))
+        matrix = conv_matrix(layer.weight, shape, layer.window)
+        rounding = layer.weight_rounding
+        if rounding is not None:
+            rounding = conv_matrix(rounding, shape, layer.window)
+    off = layer.bias_rounding
+    return AffineMap(
+        matrix,
+        np.repeat(bias_of(layer), spread),
+        rounding,
+        None if off is None else np.repeat(off, spread),
     )
-    y, x = (grid.ravel() for grid in np.indices((rows_out, cols_out)))
-    row = stride * y[None, :] - padding + (taps // width)[:, None]
-    col = stride * x[None, :] - padding + (taps % width)[:, None]
-    tap, place = np.nonzero((row >= 0) & (row < shape[1]) & (col >= 0) & (col < shape[2]))
-    source = row[tap, place] * shape[2] + col[tap, place]
+
+
+def conv_matrix(weight: FloatArray, shape: tuple[int, ...], window: Window) -> Matrix:
+    """The matrix of a convolution. Every entry is one weight: nothing is added or rounded."""
+    outs, ins = weight.shape[:2]
+    image = shape[1:]
+    tap, place, source = window.taps(image)
     o, i = (grid.ravel()[:, None] for grid in np.indices((outs, ins)))
-    area_out, area_in = rows_out * cols_out, shape[1] * shape[2]
+    area_out, area_in = size_of(window.steps(image)), size_of(image)
     values = weight.reshape(outs * ins, -1)[:, tap]
     index = ((o * area_out + place).ravel(), (i * area_in + source).ravel())
     return sparse.csr_array((values.ravel(), index), shape=(outs * area_out, ins * area_in))
 
 
-def spread_bias(layer: Affine, shape: tuple[int, ...]) -> FloatArray:
-    """The bias of every output, float64 [outputs]: a channel's bias at all its places."""
-    after = output_shape(layer, shape)
-    return np.repeat(bias_of(layer), _size(after) // after[0])
+def _pool_map(layer: AveragePool, shape: tuple[int, ...]) -> AffineMap:
+    """Each entry is 1 / (how many are averaged), off by half a unit in the last place unless that
+    is a power of two."""
+    window = layer.window(shape)
+    _, place, source = window.taps(shape[1:])
+    area_out, area_in = size_of(window.steps(shape[1:])), size_of(shape[1:])
+    counts = np.full(area_out, size_of(tuple(window.kernel)))
+    if not layer.count_padding:
+        counts = np.maximum(np.bincount(place, minlength=area_out), 1)
+    shares = 1.0 / counts[place]
+    off = np.where(np.frexp(shares)[0] == 0.5, 0.0, _UNIT * shares)
+    channel = np.arange(shape[0])[:, None]
+    index = ((channel * area_out + place).ravel(), (channel * area_in + source).ravel())
+    size = (shape[0] * area_out, shape[0] * area_in)
+    matrix, rounding = (
+        sparse.csr_array((np.tile(values, shape[0]), index), shape=size) for values in (shares, off)
+    )
+    return AffineMap(matrix, np.zeros(size[0]), rounding if off.any() else None)
 
 
-def _freeze(layer: Affine, ndim: int) -> None:
+def fingerprint(sha: Any, layer: Inner) -> None:
+    """Feed a hash with all that makes the layer what it is."""
+    if not isinstance(layer, Dense | Conv):
+        sha.update(f"{layer!r}\n".encode())
+        return
+    geometry = (layer.stride, layer.padding) if isinstance(layer, Conv) else ()
+    sha.update(f"{layer.weight.shape} {geometry}\n".encode())
+    sha.update(layer.weight.astype("<f8").tobytes())
+    sha.update(bias_of(layer).astype("<f8").tobytes())
+    for name in ("weight_rounding", "bias_rounding"):
+        off = getattr(layer, name)
+        if off is not None:
+            sha.update(f"{name}\n".encode() + off.astype("<f8").tobytes())
+
+
+def size_of(shape: tuple[int, ...]) -> int:
+    """Entries of an array of that shape."""
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def _freeze_affine(layer: Affine, ndim: int) -> None:
     weight = require_array("weight", layer.weight, ndim=ndim)
-    if 0 in weight.shape:
+    if 0 in weight.shape and ndim != 2:
         raise InvalidInput(
             "layer without weights",
             got=f"weight of shape {weight.shape}",
@@ -275,24 +363,50 @@ def _freeze(layer: Affine, ndim: int) -> None:
             expected="one bias for each output",
             fix="Weights are [out, in, ...]: transpose them if they are [in, out].",
         )
-    for array in (weight, bias):
-        if array is None:
-            continue
-        largest = float(np.abs(array).max())
-        if largest != 0.0 and not 1e-100 <= largest <= 1e100:
-            raise InvalidInput(
-                "weights too large or too small",
-                got=f"largest magnitude {largest}",
-                expected="all zero, or from 1e-100 to 1e100",
-                fix="Rescale the layers.",
-            )
-        array.flags.writeable = False
-    object.__setattr__(layer, "weight", weight)
-    object.__setattr__(layer, "bias", bias)
+    off = _rounding("weight_rounding", layer.weight_rounding, weight.shape)
+    bias_off = _rounding("bias_rounding", layer.bias_rounding, weight.shape[:1])
+    freeze(layer, weight=weight, bias=bias, weight_rounding=off, bias_rounding=bias_off)
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
+def _rounding(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray | None:
+    if value is None:
+        return None
+    array = require_array(name, value, ndim=len(shape))
+    if array.shape != shape or (array < 0.0).any():
+        raise InvalidInput(
+            f"{name} is no bound of rounding",
+            got=f"shape {array.shape}, least entry {array.min(initial=0.0)}",
+            expected=f"numbers >= 0 of shape {shape}",
+            fix="Pass None for weights that are exact.",
+        )
+    return array if array.any() else None
+
+
+def _pair(name: str, value: Any, least: int) -> Pair:
+    if isinstance(value, tuple | list) and len(value) == 2:
+        rows, columns = (require_count(name, part, least=least) for part in value)
+        return rows if rows == columns else (rows, columns)
+    return require_count(name, value, least=least)
+
+
+def _sides(value: Any) -> Pair | Sides:
+    if isinstance(value, tuple | list) and len(value) == 4:
+        top, left, bottom, right = (require_count("padding", part, least=0) for part in value)
+        if (top, left) != (bottom, right):
+            return top, left, bottom, right
+        value = (top, left)
+    return _pair("padding", value, 0)
+
+
+def _both(value: Pair) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _around(padding: Pair | Sides) -> Sides:
+    if isinstance(padding, tuple) and len(padding) == 4:
+        return padding
+    rows, columns = _both(padding)
+    return rows, columns, rows, columns
 
 
 def _misfit(what: str, shape: tuple[int, ...], expected: str) -> InvalidInput:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slth.errors import InvalidInput, require_array, require_count, require_number
+from slth.errors import InvalidInput, require_array, require_count, require_seed
+from slth.frozen import Rebuilt, freeze
 from slth.notebook import facts_html
 
 Readout = Literal["linear", "relu"]
@@ -22,34 +23,45 @@ _BLOCK_ENTRIES = 8_000_000
 _UNIT_NORM_TOLERANCE = 1e-12
 
 
+class OneHiddenLayer(Protocol):
+    """A network of another kind that may be a `ReLUNetwork`: see `slth.DeepNetwork`."""
+
+    def one_hidden_layer(self) -> tuple[FloatArray, FloatArray, Readout]:
+        """hidden [width, d], output [width] and the readout; InvalidInput if it has others."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class ReLUNetwork:
-    """g(x) = rho(sum_i output[i] * max(<hidden[i], x> + bias[i], 0) + output_bias), x in R^d.
+class ReLUNetwork(Rebuilt):
+    """g(x) = rho(sum_i output[i] max(<hidden[i], x>, 0)), x in R^d: the network of the theory.
 
     rho is the identity (`readout="linear"`) or max(., 0) (`readout="relu"`). The float64 weights
-    are taken as exact real numbers everywhere in slth. The arrays are read-only copies. The paper's
-    networks have no biases; those with biases can be certified, not pruned.
+    are taken as exact real numbers everywhere in slth. The arrays are read-only copies. There are
+    no biases, so g is positively homogeneous; a network with biases is a `slth.DeepNetwork`.
 
     Args:
         hidden: float64 [width, d], d >= 1. A width of 0 is the zero function.
         output: float64 [width].
         readout: "linear" or "relu".
-        bias: float64 [width]; None (and nothing but zeros, which becomes None) means no biases.
-        output_bias: a number.
 
     Raises:
-        InvalidInput: wrong shapes, entries that are not finite, products output * hidden that
-            overflow, an unknown readout.
+        InvalidInput: wrong shapes, entries that are not finite or that float64 does not hold,
+            products output * hidden that overflow, an unknown readout.
     """
 
     hidden: FloatArray
     output: FloatArray
     readout: Readout = "linear"
-    bias: FloatArray | None = None
-    output_bias: float = 0.0
 
     def __post_init__(self) -> None:
         hidden = require_array("hidden", self.hidden, ndim=2)
+        if np.ndim(self.output) == 2:
+            raise InvalidInput(
+                "output has several rows",
+                got=f"shape {np.shape(self.output)}",
+                expected="one output weight for each row of hidden: a ReLUNetwork has one output",
+                fix="Pass slth.DeepNetwork([slth.Dense(hidden), slth.Dense(output)]).",
+            )
         output = require_array("output", self.output, ndim=1)
         if hidden.shape[1] < 1:
             raise InvalidInput(
@@ -72,18 +84,8 @@ class ReLUNetwork:
                 expected="'linear' or 'relu'",
                 fix="Use readout='linear' for the paper's network.",
             )
-        bias = None if self.bias is None else require_array("bias", self.bias, ndim=1)
-        if bias is not None and bias.shape != output.shape:
-            raise InvalidInput(
-                "bias incompatible with hidden",
-                got=f"bias of shape {bias.shape}, hidden of shape {hidden.shape}",
-                expected="one bias for each row of hidden",
-                fix="Pass bias with hidden.shape[0] entries, or None.",
-            )
-        output_bias = require_number("output_bias", self.output_bias)
         with np.errstate(over="ignore", invalid="ignore"):
-            sizes = np.sum(np.abs(hidden), axis=1) + (0.0 if bias is None else np.abs(bias))
-            mass = float(np.sum(np.abs(output) * sizes)) + abs(output_bias)
+            mass = float(np.sum(np.abs(output) * np.sum(np.abs(hidden), axis=1)))
         if not mass < 1e300:
             raise InvalidInput(
                 "weights too large",
@@ -91,15 +93,27 @@ class ReLUNetwork:
                 expected="less than 1e300",
                 fix="Rescale the network: it is positively homogeneous in both layers.",
             )
-        if bias is not None and not bias.any():
-            bias = None
-        for array in (hidden, output, bias):
-            if array is not None:
-                array.flags.writeable = False
-        object.__setattr__(self, "hidden", hidden)
-        object.__setattr__(self, "output", output)
-        object.__setattr__(self, "bias", bias)
-        object.__setattr__(self, "output_bias", output_bias)
+        freeze(self, hidden=hidden, output=output)
+
+    @classmethod
+    def of(cls, network: ReLUNetwork | OneHiddenLayer) -> ReLUNetwork:
+        """The same function as a `ReLUNetwork`, exactly.
+
+        Raises:
+            InvalidInput: a network with a bias, several outputs, other layers or activations, a
+                last activation other than a ReLU, or weights that are known up to rounding only.
+        """
+        if isinstance(network, cls):
+            return network
+        parts = getattr(network, "one_hidden_layer", None)
+        if parts is None:
+            raise InvalidInput(
+                "not a network",
+                got=type(network).__name__,
+                expected="a ReLUNetwork or a DeepNetwork",
+                fix="slth.as_network reads models of other libraries.",
+            )
+        return cls(*parts())
 
     @property
     def width(self) -> int:
@@ -110,36 +124,6 @@ class ReLUNetwork:
     def d(self) -> int:
         """Input dimension."""
         return self.hidden.shape[1]
-
-    @property
-    def biased(self) -> bool:
-        """Whether a bias is not 0; else the network is positively homogeneous."""
-        return self.bias is not None or self.output_bias != 0.0
-
-    def require_unbiased(self, name: str) -> None:
-        """Raise InvalidInput if a bias is not 0."""
-        if self.biased:
-            raise InvalidInput(
-                f"{name} has biases",
-                got=repr(self),
-                expected="a network without biases",
-                fix="Only slth.certify takes biases; append a constant coordinate to the inputs "
-                "(`homogenised`) to prune such a network.",
-            )
-
-    def homogenised(self) -> ReLUNetwork:
-        """The network h without biases in d + 1 dimensions with h(x, 1) = g(x).
-
-        h(x, s) = rho(sum_i output[i] max(<hidden[i], x> + bias[i] s, 0) + output_bias max(s, 0)):
-        the bias is the weight of a constant coordinate, the output's bias one more unit.
-        """
-        bias = np.zeros(self.width) if self.bias is None else self.bias
-        hidden, output = np.column_stack([self.hidden, bias]), self.output
-        if self.output_bias != 0.0:
-            constant = np.zeros((1, self.d + 1))
-            constant[0, -1] = 1.0
-            hidden, output = np.vstack([hidden, constant]), np.append(output, self.output_bias)
-        return ReLUNetwork(hidden, output, self.readout)
 
     def __call__(self, x: ArrayLike) -> FloatArray:
         """Evaluate in float64 (not rigorous). x: float64 [..., d] -> float64 [...]."""
@@ -155,11 +139,8 @@ class ReLUNetwork:
         values = np.empty(flat.shape[0])
         step = max(1, _BLOCK_ENTRIES // max(1, self.width))
         for start in range(0, flat.shape[0], step):
-            inner = flat[start : start + step] @ self.hidden.T
-            if self.bias is not None:
-                inner += self.bias
-            values[start : start + step] = np.maximum(inner, 0.0) @ self.output
-        values += self.output_bias
+            inner = np.maximum(flat[start : start + step] @ self.hidden.T, 0.0)
+            values[start : start + step] = inner @ self.output
         if self.readout == "relu":
             values = np.maximum(values, 0.0)
         return values.reshape(points.shape[:-1])
@@ -170,16 +151,12 @@ class ReLUNetwork:
             and self.readout == other.readout
             and np.array_equal(self.hidden, other.hidden)
             and np.array_equal(self.output, other.output)
-            and (self.bias is None) == (other.bias is None)
-            and (self.bias is None or np.array_equal(self.bias, other.bias))  # type: ignore[arg-type]
-            and self.output_bias == other.output_bias
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        biased = ", biased" if self.biased else ""
-        return f"ReLUNetwork(width={self.width}, d={self.d}, readout={self.readout!r}{biased})"
+        return f"ReLUNetwork(width={self.width}, d={self.d}, readout={self.readout!r})"
 
     def _repr_html_(self) -> str:
         total = "sum" if self.readout == "linear" else "relu of the sum"
@@ -198,7 +175,6 @@ class ReLUNetwork:
     def masked(self, mask: Mask) -> ReLUNetwork:
         """The same network with every weight the mask drops set to 0; same width."""
         mask.require_fits(self)
-        self.require_unbiased("the network to mask")
         return ReLUNetwork(
             np.where(mask.hidden, self.hidden, 0.0),
             np.where(mask.output, self.output, 0.0),
@@ -220,12 +196,10 @@ class ReLUNetwork:
                 expected=f"0 <= width <= {self.width}",
                 fix="Draw a wider network first.",
             )
-        self.require_unbiased("the network to cut")
         return ReLUNetwork(self.hidden[:width], self.output[:width], self.readout)
 
     def digest(self) -> str:
         """SHA-256 (hex) of the shape, the readout and the little-endian bytes of the weights."""
-        self.require_unbiased("the network to digest")
         sha = hashlib.sha256(f"slth-network-1 {self.width} {self.d} {self.readout}\n".encode())
         sha.update(self.hidden.astype("<f8").tobytes())
         sha.update(self.output.astype("<f8").tobytes())
@@ -233,7 +207,7 @@ class ReLUNetwork:
 
 
 @dataclass(frozen=True, eq=False)
-class Mask:
+class Mask(Rebuilt):
     """Which weights are kept. hidden: bool [width, d]; output: bool [width].
 
     A neuron mask keeps or drops whole units: `hidden[i, :]` and `output[i]` all equal.
@@ -259,10 +233,7 @@ class Mask:
                 expected="hidden [width, d] and output [width]",
                 fix="Use Mask.of_units(keep, d) for neuron masks.",
             )
-        hidden.flags.writeable = False
-        output.flags.writeable = False
-        object.__setattr__(self, "hidden", hidden)
-        object.__setattr__(self, "output", output)
+        freeze(self, hidden=hidden, output=output)
 
     @classmethod
     def of_units(cls, keep: ArrayLike, d: int) -> Mask:
@@ -327,7 +298,7 @@ def random_network(d: int, width: int, seed: int, readout: Readout = "linear") -
     """
     d = require_count("d", d, least=1)
     width = require_count("width", width, least=0)
-    seed = require_count("seed", seed, least=0)
+    seed = require_seed(seed)
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(d,))))
     draws = generator.standard_normal((width, d + 1))
     return ReLUNetwork(draws[:, :d], draws[:, d], readout)
@@ -364,3 +335,25 @@ def neuron(w: ArrayLike, *, normalize: bool = False) -> ReLUNetwork:
             fix="Pass normalize=True to scale it.",
         )
     return ReLUNetwork(weights[None, :], np.ones(1))
+
+
+def require_networks(net: object, target: object) -> None:
+    """Raise InvalidInput unless both are ReLUNetworks of the same input dimension."""
+    for name, value in (("net", net), ("target", target)):
+        if not isinstance(value, ReLUNetwork):
+            raise InvalidInput(
+                f"{name} is not a ReLUNetwork",
+                got=f"{value!r:.200}"
+                if hasattr(value, "one_hidden_layer")
+                else type(value).__name__,
+                expected="a ReLUNetwork: one hidden layer, one output, no biases",
+                fix="Build one with slth.ReLUNetwork(hidden, output) or slth.neuron(w); networks "
+                "with biases, several outputs or layers are for slth.certify and slth.compress.",
+            )
+    if net.d != target.d:  # type: ignore[union-attr]
+        raise InvalidInput(
+            "target incompatible with net",
+            got=f"net with d = {net.d}, target with d = {target.d}",  # type: ignore[union-attr]
+            expected="the same input dimension",
+            fix="Compare networks on the same inputs.",
+        )

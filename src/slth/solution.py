@@ -36,6 +36,19 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Stop(StrEnum):
+    """Why a search stopped; it never decides a status.
+
+    CLOSED: the question is answered. LIMIT: the time was up. INTERRUPTED: by Ctrl-C. SPENT: every
+    searcher and prover had its turn.
+    """
+
+    CLOSED = "closed"
+    LIMIT = "limit"
+    INTERRUPTED = "interrupted"
+    SPENT = "spent"
+
+
 _MEANING = {
     Status.OPTIMAL: "no mask of that kind has a smaller error, within the tolerance",
     Status.FEASIBLE: "the best ticket found",
@@ -175,6 +188,7 @@ class Solution:
             None where none was asked for: the bound then rests on its prover.
         least_units: of a search for the fewest units: proven, every mask of error <= eps keeps at
             least that many (width + 1 if there is none). None of other searches.
+        stopped: why the search stopped; None where the solution was read from a file.
     """
 
     mask: Mask
@@ -185,6 +199,7 @@ class Solution:
     stats: Mapping[str, object] = field(default_factory=dict)
     refutation: RefutationProof | None = None
     least_units: int | None = None
+    stopped: Stop | None = None
 
     def __repr__(self) -> str:
         return (

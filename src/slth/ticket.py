@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, BinaryIO, Literal, Self, get_args
 
 import numpy as np
@@ -18,7 +16,8 @@ import numpy as np
 from slth import archive
 from slth.archive import Damaged, damaged
 from slth.errors import InvalidInput, TicketError, require_count, require_positive
-from slth.network import Mask, ReLUNetwork, random_network
+from slth.files import replacing
+from slth.network import Mask, ReLUNetwork, random_network, require_networks
 from slth.proof import ErrorProof, RefutationProof
 from slth.solution import Enclosure, Solution, Status
 
@@ -93,19 +92,11 @@ class Ticket:
         )
 
     def __post_init__(self) -> None:
+        require_networks(self.net, self.target)
         self.mask.require_fits(self.net)
-        self.net.require_unbiased("net")
-        self.target.require_unbiased("target")
         require_positive("radius", self.radius)
         if self.eps is not None:
             require_positive("eps", self.eps)
-        if self.target.d != self.net.d:
-            raise InvalidInput(
-                "target incompatible with the network",
-                got=f"d = {self.target.d} and d = {self.net.d}",
-                expected="equal input dimensions",
-                fix="Use the target the ticket was found for.",
-            )
         _require_number("error.lower", self.error.lower)
         _require_number("error.upper", self.error.upper)
         _require_number("bound", self.bound)
@@ -184,23 +175,13 @@ class Ticket:
         return self.net.pruned(self.mask)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file under a temporary name, then move it into place.
+        """Write the file, replacing one of that name in one step.
 
         Raises:
             TicketError: the file cannot be written.
         """
-        final = Path(path)
-        partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
-        try:
-            with partial.open("xb") as stream:
-                self._write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(partial, final)
-        except OSError as error:
-            raise TicketError(f"{final}: cannot write the ticket: {error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(path, "the ticket", TicketError) as stream:
+            self._write(stream)
 
     def to_bytes(self) -> bytes:
         """The file's bytes: equal tickets have equal ones."""

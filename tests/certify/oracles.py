@@ -130,7 +130,6 @@ def difference_squared(net: ReLUNetwork, target: ReLUNetwork) -> Fraction:
     With the sums G and F in front of the readouts, the difference is linear on each face of the
     arrangement of all units cut by G = 0 and F = 0 where there is a ReLU: G - F, G, -F or 0.
     """
-    assert not any(part.biased for part in (net, target))
     relu = net.readout == "relu", target.readout == "relu"
 
     def difference(inner: Vector) -> int:

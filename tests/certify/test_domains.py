@@ -11,8 +11,10 @@ import pytest
 import slth
 from slth.certify import engines
 from slth.certify.cones.engine import Cones
+from slth.certify.homogenised import homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.signs.engine import Signs
+from tests.certify.biased import biased_network, drawn, parts, values
 
 ENGINES = {"cones": Cones(), "signs": Signs()}
 
@@ -25,21 +27,11 @@ def engine(request, monkeypatch):
     monkeypatch.setattr(engines, "ENGINES", (chosen,))
 
 
-def biased(generator, width, d, readout="linear", scale=1.0):
-    return slth.ReLUNetwork(
-        scale * generator.standard_normal((width, d)),
-        generator.standard_normal(width),
-        readout,
-        bias=generator.standard_normal(width),
-        output_bias=float(generator.standard_normal()),
-    )
-
-
 def exact_value(net, x):
     """g(x) in exact rationals at a tuple of Fractions."""
-    bias = np.zeros(net.width) if net.bias is None else net.bias
+    net = parts(net)
     total = Fraction(net.output_bias)
-    for w, a, b in zip(net.hidden.tolist(), net.output.tolist(), bias.tolist(), strict=True):
+    for w, a, b in zip(net.hidden.tolist(), net.output.tolist(), net.bias.tolist(), strict=True):
         inner = sum((Fraction(u) * t for u, t in zip(w, x, strict=True)), Fraction(b))
         total += Fraction(a) * max(inner, Fraction(0))
     return max(total, Fraction(0)) if net.readout == "relu" else total
@@ -47,10 +39,10 @@ def exact_value(net, x):
 
 def lines_of(net):
     """Where a linear-readout network bends: rows (w, b) of <w, x> + b = 0, as Fractions."""
-    bias = np.zeros(net.width) if net.bias is None else net.bias
+    net = parts(net)
     return [
         [Fraction(t) for t in (*w, b)]
-        for w, b in zip(net.hidden.tolist(), bias.tolist(), strict=True)
+        for w, b in zip(net.hidden.tolist(), net.bias.tolist(), strict=True)
     ]
 
 
@@ -83,10 +75,14 @@ def exact_supremum_on_box(net, target, low, high):
     return best
 
 
+def largest_difference(net, target, points):
+    return np.abs(values(net, points) - values(target, points)).max()
+
+
 def test_the_oracle_on_a_hand_computed_case():
     # |max(x - 1, 0) - max(-x - 1, 0) - 0.5| on [-2, 3]: 1.5 at both ends.
-    net = slth.ReLUNetwork([[1.0], [-1.0]], [1.0, -1.0], bias=[-1.0, -1.0])
-    target = slth.ReLUNetwork(np.zeros((0, 1)), [], output_bias=0.5)
+    net = biased_network([[1.0], [-1.0]], [1.0, -1.0], bias=[-1.0, -1.0])
+    target = biased_network(np.zeros((0, 1)), [], output_bias=0.5)
     assert exact_supremum_on_box(net, target, [-2.0], [3.0]) == Fraction(3, 2)
     enclosure = slth.certify(net, target, domain=slth.Box([-2.0], [3.0]))
     assert enclosure.lower <= 1.5 <= enclosure.upper
@@ -97,8 +93,8 @@ def test_the_oracle_on_a_hand_computed_case():
 @pytest.mark.usefixtures("engine")
 def test_boxes_against_exact_vertices(d, seed):
     generator = np.random.default_rng([21, d, seed])
-    net = biased(generator, int(generator.integers(1, 7)), d, scale=10.0 ** (seed % 3 - 1))
-    target = biased(generator, int(generator.integers(0, 3)), d)
+    net = drawn(generator, int(generator.integers(1, 7)), d, scale=10.0 ** (seed % 3 - 1))
+    target = drawn(generator, int(generator.integers(0, 3)), d)
     low = generator.uniform(-3, 1, d)
     high = low + generator.uniform(0, 3, d) * (seed % 4 != 3)
     exact = exact_supremum_on_box(net, target, low, high)
@@ -128,7 +124,7 @@ def sampled(generator, domain, d, count):
 def test_above_dense_samples_and_closed(d, readout):
     generator = np.random.default_rng([22, d])
     width = 12 if d > 4 else 20
-    net, target = biased(generator, width, d, readout), biased(generator, 3, d)
+    net, target = drawn(generator, width, d, readout), drawn(generator, 3, d)
     center = generator.standard_normal(d)
     for domain in (
         slth.Box(center - 0.5, center + generator.uniform(0.1, 1.0, d)),
@@ -138,7 +134,9 @@ def test_above_dense_samples_and_closed(d, readout):
         enclosure = slth.certify(net, target, domain=domain, rtol=1e-3, time_limit=None)
         assert enclosure.status == "closed"
         points = sampled(generator, domain, d, 100_000)
-        assert np.abs(net(points) - target(points)).max() <= enclosure.upper * (1 + 1e-13)
+        assert np.abs(values(net, points) - values(target, points)).max() <= enclosure.upper * (
+            1 + 1e-13
+        )
         x = enclosure.witness
         assert x is not None
         error = abs(
@@ -151,11 +149,13 @@ def test_above_dense_samples_and_closed(d, readout):
 @pytest.mark.parametrize("readout", ["linear", "relu"])
 def test_ten_inputs_close(domain, readout):
     generator = np.random.default_rng(24)
-    net, target = biased(generator, 24, 10, readout, scale=0.3), biased(generator, 3, 10)
+    net, target = drawn(generator, 24, 10, readout, scale=0.3), drawn(generator, 3, 10)
     enclosure = slth.certify(net, target, domain=domain, time_limit=None)
     assert enclosure.status == "closed"
     points = sampled(generator, domain, 10, 100_000)
-    assert np.abs(net(points) - target(points)).max() <= enclosure.upper * (1 + 1e-13)
+    assert np.abs(values(net, points) - values(target, points)).max() <= enclosure.upper * (
+        1 + 1e-13
+    )
 
 
 @pytest.mark.parametrize("readout", ["linear", "relu"])
@@ -166,7 +166,7 @@ def test_without_biases_the_ways_agree(readout):
     same = slth.certify(net, target, domain=slth.Ball(2.0, [0.0] * 3))
     assert (same.lower, same.upper) == (plain.lower, plain.upper)
     # A unit that is off on the whole ball.
-    idle = slth.ReLUNetwork(
+    idle = biased_network(
         np.vstack([net.hidden, [[1.0, 0.0, 0.0]]]),
         np.append(net.output, 5.0),
         readout,
@@ -186,16 +186,15 @@ def test_without_biases_the_ways_agree(readout):
 
 def test_equal_networks_written_differently_differ_by_rounding():
     generator = np.random.default_rng(3)
-    net = biased(generator, 15, 4)
+    net = drawn(generator, 15, 4)
     order = generator.permutation(15)
     factors = generator.uniform(0.1, 10.0, (15, 1))
-    bias = net.bias
-    assert bias is not None
-    copy = slth.ReLUNetwork(
-        (net.hidden * factors)[order],
-        (net.output / factors[:, 0])[order],
-        bias=(bias * factors[:, 0])[order],
-        output_bias=net.output_bias,
+    old = parts(net)
+    copy = biased_network(
+        (old.hidden * factors)[order],
+        (old.output / factors[:, 0])[order],
+        bias=(old.bias * factors[:, 0])[order],
+        output_bias=old.output_bias,
     )
     enclosure = slth.certify(net, copy, domain=slth.Box([-1.0] * 4, [1.0] * 4))
     assert enclosure.upper < 1e-9
@@ -204,7 +203,7 @@ def test_equal_networks_written_differently_differ_by_rounding():
 
 def test_early_decisions():
     generator = np.random.default_rng(4)
-    net, target = biased(generator, 20, 3), biased(generator, 2, 3)
+    net, target = drawn(generator, 20, 3), drawn(generator, 2, 3)
     domain = slth.Box([-1.0] * 3, [1.0] * 3)
     error = slth.certify(net, target, domain=domain)
     for eps in (0.5 * error.lower, 2.0 * error.upper):
@@ -216,7 +215,7 @@ def test_early_decisions():
 
 def test_many_inputs_get_a_bound():
     generator = np.random.default_rng(5)
-    net, target = biased(generator, 20, 30), biased(generator, 2, 30)
+    net, target = drawn(generator, 20, 30), drawn(generator, 2, 30)
     for domain in (
         slth.Box([-1.0] * 30, [1.0] * 30),
         slth.Ball(1.0, [0.5] * 30),
@@ -224,7 +223,7 @@ def test_many_inputs_get_a_bound():
     ):
         enclosure = slth.certify(net, target, domain=domain, time_limit=1.0)
         points = sampled(generator, domain, 30, 10_000)
-        assert np.abs(net(points) - target(points)).max() <= enclosure.upper
+        assert largest_difference(net, target, points) <= enclosure.upper
 
 
 def test_points_of_every_chart_lie_in_the_domain():
@@ -249,31 +248,53 @@ def test_points_of_every_chart_lie_in_the_domain():
         lambda g, f: slth.Box([0.0, np.nan], [1.0, 1.0]),
         lambda g, f: slth.Ball(0.0, [0.0, 0.0]),
         lambda g, f: slth.Orthant(np.inf),
-        lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], bias=[1.0, 2.0]),
-        lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], bias=[np.nan]),
-        lambda g, f: slth.ReLUNetwork([[1.0]], [1.0], output_bias=np.inf),
+        lambda g, f: biased_network([[1.0]], [1.0], bias=[1.0, 2.0]),
+        lambda g, f: biased_network([[1.0]], [1.0], bias=[np.nan]),
+        lambda g, f: biased_network([[1.0]], [1.0], output_bias=np.inf),
         lambda g, f: slth.prune_neurons(g, f),
         lambda g, f: slth.prune_weights(g, f),
-        lambda g, f: g.masked(slth.Mask.of_units([True], 2)),
-        lambda g, f: g.digest(),
-        lambda g, f: g.prefix(0),
+        lambda g, f: slth.ReLUNetwork.of(g),
     ],
 )
 def test_bad_input(call):
-    net = slth.ReLUNetwork([[1.0, 0.0]], [1.0], bias=[0.5])
+    net = biased_network([[1.0, 0.0]], [1.0], bias=[0.5])
     with pytest.raises(slth.InvalidInput):
         call(net, slth.neuron([1.0, 0.0]))
 
 
-def test_biases_of_a_network():
-    net = slth.ReLUNetwork([[1.0, 2.0], [0.0, 1.0]], [1.0, -1.0], bias=[0.5, -1.0], output_bias=2.0)
-    assert net.biased
+@pytest.mark.parametrize("readout", ["linear", "relu"])
+def test_the_homogenised_network_is_the_network_at_one(readout):
+    net = biased_network(
+        [[1.0, 2.0], [0.0, 1.0]], [1.0, -1.0], readout, bias=[0.5, -1.0], output_bias=2.0
+    )
     assert net([1.0, 1.0]) == 5.5
     points = np.random.default_rng(0).standard_normal((50, 2))
     lifted = np.column_stack([points, np.ones(50)])
-    assert np.allclose(net.homogenised()(lifted), net(points))
-    zero = slth.ReLUNetwork(net.hidden, net.output, bias=[0.0, 0.0])
-    assert not zero.biased
-    assert zero == slth.ReLUNetwork(net.hidden, net.output)
-    assert net != zero
-    assert "biased" in repr(net)
+    (only,) = homogenised(net)
+    assert only.biased
+    np.testing.assert_array_equal(only.network(lifted), values(net, points))
+    (plain,) = homogenised(biased_network(parts(net).hidden, parts(net).output, readout))
+    assert not plain.biased
+
+
+def test_several_outputs_are_the_largest_of_single_ones():
+    generator = np.random.default_rng(8)
+    weight, bias = generator.standard_normal((9, 3)), generator.standard_normal(9)
+    nets = [
+        slth.DeepNetwork([slth.Dense(weight, bias), slth.Dense(generator.standard_normal((4, 9)))])
+        for _ in range(2)
+    ]
+    box = slth.Box([-1.0] * 3, [1.0] * 3)
+    whole = slth.certify(*nets, domain=box)
+    layers = [net.items for net in nets]
+    single = [
+        slth.certify(
+            *(slth.DeepNetwork([inner, slth.Dense(outer.weight[[k]])]) for inner, outer in layers),
+            domain=box,
+        )
+        for k in range(4)
+    ]
+    assert whole.lower == max(one.lower for one in single)
+    assert whole.upper == max(one.upper for one in single)
+    x = whole.witness
+    assert np.abs(nets[0](x) - nets[1](x)).max() == pytest.approx(whole.lower, rel=1e-12)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import slth
 from slth.certify.problem.objective import COMBINATIONS, PIECES, SIGNS
+from tests.certify.biased import biased_network, parts
 
 from .oracles import objective, supremum_squared
 from .test_interrupt import press_ctrl_c_after
@@ -124,15 +125,16 @@ def test_witnesses_lie_in_the_ball_and_attain_the_lower_bound():
 def test_wide_deep_and_biased_pairs_in_one_batch():
     generator = np.random.default_rng(2)
     target = slth.neuron([0.0, 1.0, 0.0])
-    biased = slth.ReLUNetwork(np.eye(3), np.ones(3), bias=[0.1, 0.0, -0.2], output_bias=0.3)
+    biased = biased_network(np.eye(3), np.ones(3), bias=[0.1, 0.0, -0.2], output_bias=0.3)
     nets = [slth.random_network(3, 4, 0), slth.random_network(3, 90, 0), biased]
     for many, net in zip(slth.certify_many(nets, target, rtol=1e-3), nets, strict=True):
         assert_same(many, slth.certify(net, target, rtol=1e-3))
     # The masks of a biased network keep the biases of its units.
     masks = np.array([[True, False, True], [False, False, False]])
     for many, mask in zip(slth.certify_many(biased, target, masks, rtol=1e-3), masks, strict=True):
-        ticket = slth.ReLUNetwork(
-            biased.hidden[mask], biased.output[mask], bias=biased.bias[mask], output_bias=0.3
+        old = parts(biased)
+        ticket = biased_network(
+            old.hidden[mask], old.output[mask], bias=old.bias[mask], output_bias=0.3
         )
         assert_same(many, slth.certify(ticket, target, rtol=1e-3))
     five = slth.ReLUNetwork(generator.standard_normal((4, 5)), generator.standard_normal(4))

@@ -142,7 +142,7 @@ def test_width_prints_the_planner_s_table(capsys):
     arguments = ["width", "--d", "10", "--eps", "0.01", "--delta", "0.05", "--readout", "relu"]
     code, out, _ = out_of(capsys, arguments)
     assert code == 0
-    for word in ("what", "width", "status", "source", "proven", "measured", "conjectured"):
+    for word in ("what", "width", "status", "source", "proven", "measured", "suffices"):
         assert word in out
     code, planned = json_of(capsys, arguments)
     assert code == 0

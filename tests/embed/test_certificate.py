@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import slth
+from slth.deep import DeepNetwork, mlp
 from slth.embed.certificate import LayerErrors, certified_error
-from slth.embed.domain import signed
+from slth.embed.reach import signed
 from slth.embed.shape import target_of
-from slth.layers import Conv, DeepNetwork, Dense, Residual, mlp
+from slth.layers import Conv, Dense, Residual
 
 
 def bound(target, other, domain):
@@ -50,7 +51,7 @@ def moved(network, rng, size):
         else noisy(item)
         for item in network.items
     ]
-    return DeepNetwork(tuple(items), network.shape)
+    return DeepNetwork(tuple(items), input_shape=network.shape)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -97,7 +98,7 @@ def deep_networks(rng):
             Conv(weights(2, 3, 2, 2), None, 1, 0),
             Dense(weights(4, 8), weights(4)),
         ),
-        (2, 3, 3),
+        input_shape=(2, 3, 3),
     )
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import slth
-from slth.embed.domain import signed
-from slth.layers import Conv, DeepNetwork, Dense, Residual, mlp
+from slth.deep import DeepNetwork, mlp
+from slth.embed.reach import signed
+from slth.layers import Conv, Dense, Residual
 
 rng = np.random.default_rng(0)
 
@@ -25,9 +26,9 @@ IMAGE = DeepNetwork(
         Conv(weights(3, 2, 2, 2), None, 2, 0),
         Dense(weights(4, 12), weights(4)),
     ),
-    (1, 5, 4),
+    input_shape=(1, 5, 4),
 )
-CHAIN = DeepNetwork(IMAGE.items[:1] + IMAGE.items[2:], IMAGE.shape)
+CHAIN = DeepNetwork(IMAGE.items[:1] + IMAGE.items[2:], input_shape=IMAGE.shape)
 
 CASES = {
     "mlp, ball": (MLP, slth.Ball(2.0), "double"),
@@ -46,8 +47,9 @@ def exact(network, x):
     """The network at one exact point, in rationals. x: object [inputs]."""
 
     def affine(layer, before, h):
-        part = DeepNetwork((layer,), before)
-        matrix, bias = part._operators[0]
+        part = DeepNetwork((layer,), input_shape=before)
+        (step,) = part.steps
+        matrix, bias = step.matrix, step.bias
         dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
         rows = [[(i, Fraction(float(w))) for i, w in enumerate(row) if w] for row in dense]
         return [
@@ -223,10 +225,10 @@ BAD = {
     "relu readout": lambda: slth.embed(slth.random_network(2, 3, 0, "relu"), 0.1),
     "residual, one layer more": lambda: slth.embed(IMAGE, 0.1, construction="plus-one"),
     "residual at the input": lambda: slth.embed(
-        DeepNetwork((Residual((Dense(np.eye(2)),)),), (2,)), 0.1
+        DeepNetwork((Residual((Dense(np.eye(2)),)),), input_shape=(2,)), 0.1
     ),
     "biased and padded": lambda: slth.embed(
-        DeepNetwork((Conv(np.ones((1, 1, 2, 2)), np.ones(1), 1, 1),), (1, 3, 3)), 0.1
+        DeepNetwork((Conv(np.ones((1, 1, 2, 2)), np.ones(1), 1, 1),), input_shape=(1, 3, 3)), 0.1
     ),
     "another target": lambda: slth.embed(PLAIN, 0.5).certify(MLP),
     "points of another shape": lambda: slth.embed(PLAIN, 0.5)(np.ones(2)),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import slth
-from slth.interop import as_network
+from slth.doors import as_network
 
 sklearn = pytest.importorskip("sklearn.neural_network")
 
@@ -27,7 +27,9 @@ def fitted(kind, outputs, **options):
 def test_a_classifier(outputs):
     model, x = fitted("MLPClassifier", outputs)
     network = as_network(model)
-    logits = network(x)
+    logits = network.logits(x)
+    probabilities = model.predict_proba(x)[:, 1:] if outputs == 2 else model.predict_proba(x)
+    np.testing.assert_allclose(network(x), probabilities, rtol=1e-10)
     if outputs == 2:
         classes = (logits[:, 0] > 0).astype(int)
     else:

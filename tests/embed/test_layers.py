@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import slth
-from slth.layers import Conv, DeepNetwork, Dense, Residual, mlp
+from slth.deep import DeepNetwork, mlp
+from slth.layers import Conv, Dense, Relu, Residual
 
 
 def plain_conv(x, layer):
@@ -32,7 +33,7 @@ def test_a_network_of_all_kinds_against_loops(stride, padding):
     h = np.maximum(plain_conv(x, first), 0)
     h = np.maximum(h + plain_conv(np.maximum(plain_conv(h, inner), 0), outer), 0)
     last = Dense(rng.standard_normal((4, h.size)), rng.standard_normal(4))
-    net = DeepNetwork((first, Residual((inner, outer)), last), (2, 7, 6))
+    net = DeepNetwork((first, Residual((inner, outer)), last), input_shape=(2, 7, 6))
     np.testing.assert_allclose(net(x), last.weight @ h.ravel() + last.bias, rtol=1e-12)
     np.testing.assert_allclose(net(np.stack([x, x]))[1], net(x), rtol=1e-12)
 
@@ -47,7 +48,7 @@ def test_a_one_hidden_layer_network_is_the_old_one():
 def test_digest_tells_networks_apart():
     w = np.ones((2, 2))
     nets = [mlp([(w, None)]), mlp([(2 * w, None)]), mlp([(w, np.ones(2))])]
-    nets.append(DeepNetwork((Conv(w[:, :, None, None]),), (2, 1, 1)))
+    nets.append(DeepNetwork((Conv(w[:, :, None, None]),), input_shape=(2, 1, 1)))
     assert len({net.digest() for net in nets}) == len(nets)
 
 
@@ -57,11 +58,14 @@ BAD = {
     "a bias of the wrong length": lambda: mlp([(np.ones((3, 2)), np.ones(2))]),
     "NaN": lambda: mlp([(np.full((3, 2), np.nan), None)]),
     "infinite": lambda: mlp([(np.full((3, 2), np.inf), None)]),
-    "denormal": lambda: mlp([(np.full((3, 2), 5e-324), None)]),
-    "an empty layer": lambda: mlp([(np.ones((0, 2)), None)]),
+    "no outputs": lambda: mlp([(np.ones((0, 2)), None)]),
+    "activations alone": lambda: DeepNetwork((Relu(),), input_shape=(2,)),
+    "an unknown last": lambda: DeepNetwork((Dense(np.eye(2)),), "tanh"),
+    "a shape in the place of last": lambda: DeepNetwork((Dense(np.eye(2)),), (2,)),
+    "negative roundings": lambda: Dense(np.eye(2), weight_rounding=-np.eye(2)),
     "a convolution without input shape": lambda: DeepNetwork((Conv(np.ones((1, 1, 2, 2))),)),
     "a kernel larger than the image": lambda: DeepNetwork(
-        (Conv(np.ones((1, 1, 5, 5))),), (1, 3, 3)
+        (Conv(np.ones((1, 1, 5, 5))),), input_shape=(1, 3, 3)
     ),
     "a body that changes the shape": lambda: DeepNetwork(
         (Dense(np.ones((2, 2))), Residual((Dense(np.ones((3, 2))),)))

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import slth
-from slth.cli import run
-from slth.interop import as_network
-from slth.interop.torch import from_torch, to_torch
+from slth.doors import as_network
+from slth.doors.torch import from_torch, to_torch
 from tests.embed.test_embed import IMAGE, MLP
 
 torch = pytest.importorskip("torch")
@@ -31,10 +30,6 @@ def test_a_sequential_of_linear_layers(tmp_path):
     # Every weight of the pruned network is a float32.
     for parameter in pruned.parameters():
         assert torch.equal(parameter, parameter.float().double())
-    torch.save(module.float().state_dict(), tmp_path / "model.pt")
-    model, out = str(tmp_path / "model.pt"), str(tmp_path / "model.slt")
-    assert run(["embed", model, "-o", out, "--eps", "0.1", "--json"]) == 0
-    assert slth.load(out).target_digest == network.digest()
 
 
 def test_convolutions():
@@ -74,14 +69,3 @@ BAD = {
 def test_other_modules_are_refused(make):
     with pytest.raises(slth.InvalidInput):
         from_torch(make(), (2, 4, 4))
-
-
-def test_pickled_modules_and_other_states_are_refused(tmp_path, capsys):
-    path = tmp_path / "model.pt"
-    out = ["-o", str(tmp_path / "model.slt"), "--eps", "0.1"]
-    for saved in (nn.Sequential(nn.Linear(2, 1)), {"a": 1}, nn.Conv2d(1, 1, 1).state_dict()):
-        torch.save(saved, path)
-        assert run(["embed", str(path), *out]) == 2
-        assert "model file not usable" in " ".join(capsys.readouterr().err.split())
-    path.write_bytes(b"nothing")
-    assert run(["embed", str(path), *out]) == 2

@@ -4,9 +4,9 @@ import hashlib
 from collections import deque
 from concurrent.futures import BrokenExecutor, Future
 
-from slth.lab.outcome import Outcome
 from slth.lab.plan import Grid, Plan
 from slth.lab.pools import AbstractPool
+from slth.lab.trial_result import TrialResult
 from slth.solution import Status
 
 FLAT = Plan("flat", (Grid(("neurons", "weights"), ("linear",), (2, 3), (0.5, 0.25), (4, 5, 6)),), 4)
@@ -17,7 +17,7 @@ def outcome_of(trial, earlier=()):
     """Depends on the trial and on what it starts from."""
     text = trial.key + "".join(repr(outcome.bound) for _, outcome in earlier)
     number = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
-    return Outcome(
+    return TrialResult(
         "done",
         Status.REACHED,
         bound=number / 2**33,

@@ -6,9 +6,9 @@ import math
 import pytest
 
 from slth.lab.curves import Curve, exponent, survey, units_per_bit
-from slth.lab.outcome import Outcome
 from slth.lab.store import Store
 from slth.lab.store_writer import StoreWriter
+from slth.lab.trial_result import TrialResult
 from tests.report.synthetic_store import EPS, PLAN, found_width, outcome_of, synthetic_store
 
 
@@ -66,9 +66,9 @@ def test_other_limits_on_a_draw_are_one_draw_and_failures_are_none(tmp_path):
     longer = dataclasses.replace(trial, search_seconds=9.0)
     broken = dataclasses.replace(trial, search_seconds=10.0)
     with StoreWriter.open(tmp_path / "two.db") as store:
-        store.record(trial, Outcome("timeout", refuted=3, found=40, tried=60))
-        store.record(longer, Outcome("interrupted", refuted=7, found=None, tried=90))
-        store.record(broken, Outcome("failed", message="no"))
+        store.record(trial, TrialResult("timeout", refuted=3, found=40, tried=60))
+        store.record(longer, TrialResult("interrupted", refuted=7, found=None, tried=90))
+        store.record(broken, TrialResult("failed", message="no"))
     with Store.open(tmp_path / "two.db") as store:
         known = survey(store)
     ((cell,),) = known.widths.values()

@@ -6,7 +6,7 @@ import slth
 from slth.lab import measure
 from slth.lab.measure import run_trial
 from slth.lab.plan import Grid, Plan
-from slth.neurons.contenders import CONTENDERS, REFITS
+from slth.pruning.neurons.contenders import CONTENDERS, REFITS
 from slth.threads import usable_threads
 
 
@@ -40,7 +40,7 @@ def test_a_refit_needs_no_more_units_than_pruning():
 
 
 def test_every_contender_is_a_plan_s_word_for_neurons_only():
-    for name in (*CONTENDERS, *REFITS):
+    for name in (*CONTENDERS.names(), *REFITS):
         rest = ("relu",), (3,), (None,), (4,), (name,)
         assert Plan("one", (Grid(("neurons",), *rest),)).trials()
         with pytest.raises(slth.InvalidInput, match="contender"):

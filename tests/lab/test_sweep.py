@@ -7,11 +7,11 @@ import pytest
 
 import slth
 from slth.lab.journal import MemoryJournal
-from slth.lab.outcome import Outcome
 from slth.lab.run import ignore, run_sweep
 from slth.lab.store import Store
 from slth.lab.sweep import MOST_ATTEMPTS, run_chains
 from slth.lab.tally import Tally
+from slth.lab.trial_result import TrialResult
 from tests.lab.planted import CHAINS, FLAT, PlantedPool, outcome_of
 
 
@@ -78,8 +78,8 @@ def test_a_trial_that_kills_its_workers_fails_and_no_other_does(tmp_path):
 
 def test_the_best_bounds_of_a_killed_trial_survive(tmp_path):
     guilty = FLAT.trials()[0]
-    weak = Outcome("interrupted", bound=0.1, error_upper=0.7)
-    mixed = Outcome("interrupted", bound=0.05, error_upper=0.6)
+    weak = TrialResult("interrupted", bound=0.1, error_upper=0.7)
+    mixed = TrialResult("interrupted", bound=0.05, error_upper=0.6)
     path = tmp_path / "a.db"
     for noted in (weak, mixed):
         pool = NeverFinished(noted=[(guilty.key, noted)], stop_after=3)
@@ -118,7 +118,7 @@ def test_a_worker_of_another_version_is_refused(tmp_path):
     class Old(PlantedPool):
         def submit(self, trial, earlier):
             future = Future()
-            future.set_result(Outcome("done", slth="0.0.9"))
+            future.set_result(TrialResult("done", slth="0.0.9"))
             return future
 
     with pytest.raises(slth.SlthError, match=r"worker runs slth 0\.0\.9"):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import slth
-from slth.lab.width import Found, bracket_width, needed_width
+from slth.lab.width import FoundTicket, bracket_width, needed_width
 from slth.solution import Enclosure, Solution, Status
 
 
@@ -87,7 +87,7 @@ def test_nothing_found_up_to_the_widest_network():
 
 def test_what_is_known_is_not_searched_again():
     planted = Planted(proof=40, exists=50, finds=50)
-    known = Found(52, solution(60, Status.REACHED, 52))
+    known = FoundTicket(52, solution(60, Status.REACHED, 52))
     bracket = bracket_width(planted, refuted=30, refuted_bound=0.1, found=known, max_width=1000)
     assert all(30 < width < 52 for width in planted.calls)
     assert bracket.found.width == 50

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from slth.lab.outcome import Outcome
 from slth.lab.plan import Grid, Plan
 from slth.lab.store_writer import StoreWriter
 from slth.lab.trial import Trial
-from slth.neurons import prune_neurons
+from slth.lab.trial_result import TrialResult
+from slth.pruning.neurons import prune_neurons
 from slth.solution import Status
 from slth.ticket import Ticket
 
@@ -37,16 +37,16 @@ def found_width(trial: Trial) -> int | None:
     return round(scale / trial.eps) + trial.draw + (0 if trial.contender is None else 5)
 
 
-def outcome_of(trial: Trial) -> Outcome:
+def outcome_of(trial: Trial) -> TrialResult:
     """What the made-up trial gives."""
     if trial.width is not None:
         error = trial.d / trial.width
-        return Outcome(
+        return TrialResult(
             "done", Status.FEASIBLE, bound=error / 2, error_lower=error, error_upper=error
         )
     found = found_width(trial)
     refuted = round(1 / (trial.eps or 1)) if trial.contender is None else 0
-    return Outcome(
+    return TrialResult(
         "done",
         Status.UNKNOWN if found is None else Status.REACHED,
         refuted=refuted,

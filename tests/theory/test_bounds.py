@@ -36,7 +36,7 @@ def best_subset_error(hidden, output, target, radius):
 def test_the_refuted_width_is_never_contradicted_by_brute_force_in_the_plane():
     eps, radius, delta = 0.02, 2.0, 0.3
     bound = theory.max_refuted_width(2, eps, radius, delta)
-    assert bound.standing == "proven"
+    assert bound.status == "proven"
     assert not bound.vacuous
     width = min(int(bound.value), 8)
     assert width == 8
@@ -117,9 +117,27 @@ def test_refuted_width_is_monotone_as_theory_says():
     assert in_radius == sorted(in_radius)
     in_delta = [value(5, 0.02, 2.0, delta) for delta in (0.001, 0.01, 0.1, 0.5)]
     assert in_delta == sorted(in_delta)
-    # The width returned does not fail, by the independent evaluation of its probability.
-    assert theory.covering_failure(10, value(*base), 0.01, 2.0) <= 0.05
-    assert theory.covering_failure(10, 4 * value(*base), 0.01, 2.0) > 0.05
+    # The width of the covering argument does not fail, by its probability evaluated by itself.
+    covering = int(theory.covering_width(*base).value)
+    assert theory.covering_failure(10, covering, 0.01, 2.0) <= 0.05
+    assert theory.covering_failure(10, 4 * covering, 0.01, 2.0) > 0.05
+
+
+def test_the_refuted_width_is_the_best_of_three_and_says_which():
+    cases = {
+        (3, 0.01): "covering bound",
+        (10, 0.01): "zonal bound",
+        (100, 0.001): "spectral bound",
+    }
+    for (d, eps), name in cases.items():
+        best = theory.max_refuted_width(d, eps, 2.0, 0.05)
+        widths = [
+            argument(d, eps, 2.0, 0.05).value
+            for argument in (theory.covering_width, theory.zonal_width, theory.spectral_width)
+        ]
+        assert best.value == max(widths)
+        assert best.name == f"Theorem 1, {name}"
+        assert best.constants["log10_spectral"] == pytest.approx(math.log10(widths[2]))
 
 
 def test_vacuous_is_said():
@@ -281,7 +299,7 @@ def test_constants_of_the_route():
 def test_lemma_8_and_9_combine_the_chain():
     chosen = theory.constants(0.0005, 2.0, gamma=1.0, margin=0.2, share=0.04)
     bound = theory.lemma8(20, 50, chosen)
-    assert bound.standing == "conditional"
+    assert bound.status == "conditional"
     assert bound.value == pytest.approx(10 * theory.lemma7(chosen.chain, 50), abs=1e-9)
     chain = theory.Chain(0.1, 0.3, 2)
     first, second = theory.lemma9(6, 30, chain)

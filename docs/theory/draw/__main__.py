@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from docs.theory.draw import bounds, laws, networks
+from docs.theory.draw import bounds, laws, networks, widths
 from docs.theory.draw.scheme import following_the_scheme
 from slth.report.image import write_images
 
@@ -23,6 +23,11 @@ PICTURES = {
     "covering": bounds.covering,
     "cluster": bounds.cluster,
     "readout": bounds.readout,
+    "zonal": widths.zonal,
+    "spectral": widths.spectral,
+    "masks": widths.masks,
+    "small-units": widths.small_units,
+    "known": widths.known,
 }
 FOLDER = Path(__file__).parent.parent / "pictures"
 
@@ -33,7 +38,8 @@ def main(names: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         figures = {name: figure for name, figure in drawn.items() if not isinstance(figure, str)}
-        write_images({Path(folder, f"{name}.svg"): figure for name, figure in figures.items()})
+        if figures:
+            write_images({Path(folder, f"{name}.svg"): figure for name, figure in figures.items()})
         texts = {name: Path(folder, f"{name}.svg").read_text() for name in figures}
     for name, text in {**drawn, **texts}.items():
         (FOLDER / f"{name}.svg").write_text(following_the_scheme(str(text), name))

@@ -19,7 +19,7 @@ def covering() -> go.Figure:
     eps = np.geomspace(0.1, 1e-5, 25)
     curves = []
     for d, (colour, symbol) in zip((3, 10, 100), _MARKS, strict=True):
-        widths = [theory.max_refuted_width(d, e, 2.0, _DELTA).value for e in eps.tolist()]
+        widths = [theory.covering_width(d, e, 2.0, _DELTA).value for e in eps.tolist()]
         curves.append(Curve(f"d = {d}", 1 / eps, np.array(widths) * eps / d, colour, symbol=symbol))
     return chart(
         _INVERSE, "proven <i>N</i> · <i>ε</i>/<i>d</i>", curves, x=LOG, y={"rangemode": "tozero"}
@@ -65,12 +65,10 @@ def readout() -> go.Figure:
     linear = [theory.plan(10, e, _DELTA, readout="linear") for e in eps]
     relu = [theory.plan(10, e, _DELTA, readout="relu") for e in eps]
 
-    def widths(plans, task: str, says: str, standing: tuple[str, ...]) -> list[float | None]:
+    def widths(plans, task: str, says: str, status: tuple[str, ...]) -> list[float | None]:
         found = []
         for rows in plans:
-            row = [
-                r for r in rows if (r.task, r.says) == (task, says) and str(r.standing) in standing
-            ]
+            row = [r for r in rows if (r.task, r.says) == (task, says) and str(r.status) in status]
             found.append(float(row[-1].width) if row and row[-1].width >= 1 else None)
         return found
 

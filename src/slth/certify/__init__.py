@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from slth.certify.enclose import enclose, require_eps, require_networks, require_rtol
-from slth.certify.enclose_domain import enclose_on
+from slth.certify.agree import Agrees, LabelVerdict, agree, agree_on
+from slth.certify.comparison import Comparison
+from slth.certify.enclose import require_eps, require_rtol
+from slth.certify.enclose_domain import enclose_pair
 from slth.certify.many import certify_many
-from slth.certify.prepare import compile_for
-from slth.certify.problem.chart import Chart
 from slth.domain import Ball, Domain
-from slth.errors import InvalidInput, require_positive, require_time_limit
+from slth.errors import InvalidInput, require_positive, require_seed, require_time_limit
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
-from slth.network import ReLUNetwork
 from slth.solution import Enclosure
 
-__all__ = ["certify", "certify_many"]
+__all__ = ["Agrees", "LabelVerdict", "agree", "agree_on", "certify", "certify_many"]
 
 
 def certify(
-    net: ReLUNetwork,
-    target: ReLUNetwork,
+    net: object,
+    target: object,
     radius: float = 1.0,
     rtol: float = 1e-6,
     time_limit: float | None = 60.0,
@@ -28,7 +27,7 @@ def certify(
     seed: int = 0,
     report: Report = silent,
 ) -> Enclosure:
-    """Enclose sup |net(x) - target(x)| over ||x||_2 <= radius, or over another domain.
+    """Enclose sup max_i |net_i(x) - target_i(x)| over ||x||_2 <= radius, or over another domain.
 
     Both bounds hold over the reals for the float64 weights taken as exact numbers. Networks without
     biases on the ball around 0 are exact to a few units of roundoff for d = 1 and d = 2, and, if
@@ -36,8 +35,10 @@ def certify(
     (docs/certify.md); else a branch-and-bound returns what it has proven when the time is up.
 
     Args:
-        net, target: networks of the same input dimension; any widths, either readout, with or
-            without biases. A network of width 0 is a constant.
+        net, target: networks of the same numbers of inputs and outputs, compared as flat vectors:
+            `ReLUNetwork` (a width of 0 is the zero function), `DeepNetwork`, or anything that
+            `slth.as_network` takes. A last softmax or sigmoid is left out: the error is that of
+            its argument.
         radius: R > 0 (Definition 1 of the paper has R > 1).
         rtol: closed means upper - lower <= rtol * upper, or an upper bound within rounding of 0:
             below max(1e-13, 2^-49 times the units) * radius * sum |output| ||hidden|| + 1e-285.
@@ -54,37 +55,30 @@ def certify(
         Enclosure with status "closed" (within rtol, or with eps: decided) or "open".
 
     Raises:
-        InvalidInput: different input dimensions, radius <= 0, both a radius and a domain, rtol < 0,
-            eps <= 0, time_limit <= 0, or arguments that are not networks, domains or numbers.
+        InvalidInput: different numbers of inputs or outputs, different last activations, radius
+            <= 0, both a radius and a domain, rtol < 0, eps <= 0, time_limit <= 0, seed < 0, or
+            arguments that are not networks, domains or numbers.
     """
-    require_networks(net, target)
+    pair = Comparison.of(net, target)
+    where = _domain(radius, domain)
+    rtol, eps, seed = require_rtol(rtol), require_eps(eps), require_seed(seed)
+    limit = require_time_limit(time_limit)
+    started = Deadline()
+    with stopped_by_interrupt(started):
+        pair.compile(where)
+        deadline = started.within(limit)
+        return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=report)
+
+
+def _domain(radius: float, domain: Domain | None) -> Domain:
     radius = require_positive("radius", radius)
-    if domain is not None and radius != 1.0:
+    if domain is None:
+        return Ball(radius)
+    if radius != 1.0:
         raise InvalidInput(
             "both a radius and a domain",
             got=f"radius = {radius}, domain = {domain}",
             expected="one of them",
             fix="Pass domain=slth.Ball(radius, center).",
         )
-    chart = None if domain is None else Chart.of(domain, net.d)
-    if chart is not None and chart.shape == "ball" and not chart.center.any():
-        radius, chart = float(chart.scale[0]), None
-    if chart is None and (net.biased or target.biased):
-        chart = Chart.of(Ball(radius), net.d)
-    limit = require_time_limit(time_limit)
-    started = Deadline()
-    with stopped_by_interrupt(started):
-        compile_for(net.d, [net.width + target.width], chart)
-        deadline = started.within(limit)
-        if chart is None:
-            return enclose(net, target, radius, rtol, deadline, eps=eps, seed=seed, report=report)
-        return enclose_on(
-            net,
-            target,
-            chart,
-            require_rtol(rtol),
-            deadline,
-            eps=require_eps(eps),
-            seed=seed,
-            report=report,
-        )
+    return domain

@@ -15,9 +15,9 @@ from slth.certify.problem.place import AROUND_ZERO, Place
 from slth.certify.protocol import Bound
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
 from slth.certify.values import difference
-from slth.errors import InvalidInput, require_positive
+from slth.errors import InvalidInput, require_number, require_positive
 from slth.limits import Deadline, Progress, Report, silent
-from slth.network import FloatArray, ReLUNetwork
+from slth.network import FloatArray, ReLUNetwork, require_networks
 from slth.rounding.ball import into_ball
 from slth.rounding.outward import TINY
 from slth.solution import Enclosure, Status
@@ -139,32 +139,14 @@ def at_radius(
     return replace(scaled, lower=min(scaled.lower, attained))
 
 
-def require_networks(net: object, target: object) -> None:
-    """Raise InvalidInput unless both are ReLUNetworks of the same input dimension."""
-    for name, value in (("net", net), ("target", target)):
-        if not isinstance(value, ReLUNetwork):
-            raise InvalidInput(
-                f"{name} is not a network",
-                got=type(value).__name__,
-                expected="a ReLUNetwork",
-                fix="Build one with slth.ReLUNetwork(hidden, output) or slth.neuron(w).",
-            )
-    if net.d != target.d:  # type: ignore[union-attr]
-        raise InvalidInput(
-            "target incompatible with net",
-            got=f"net with d = {net.d}, target with d = {target.d}",  # type: ignore[union-attr]
-            expected="the same input dimension",
-            fix="Compare networks on the same inputs.",
-        )
-
-
 def require_rtol(rtol: object) -> float:
     """Return a relative tolerance, a finite number >= 0, or raise InvalidInput."""
-    if isinstance(rtol, bool) or not (isinstance(rtol, int | float) and 0 <= rtol < math.inf):
+    number = require_number("rtol", rtol)
+    if number < 0.0:
         raise InvalidInput(
             "rtol out of range", got=repr(rtol), expected="a number >= 0", fix="Pass rtol=1e-6."
         )
-    return float(rtol)
+    return number
 
 
 def require_eps(eps: object) -> float | None:

@@ -1,7 +1,7 @@
-"""The certifier beyond the ball around 0: networks with biases, and other domains.
+"""The certifier beyond the ball around 0: networks with biases, several outputs, other domains.
 
-The networks get a constant coordinate (`ReLUNetwork.homogenised`), the domain its normal form; what
-is left is a positively homogeneous problem on the points (y, 1). docs/certify.md, "Slices".
+The networks get a constant coordinate (`slth.certify.homogenised`), the domain its normal form;
+what is left is a positively homogeneous problem on the points (y, 1). docs/certify.md, "Slices".
 """
 
 from __future__ import annotations
@@ -10,22 +10,110 @@ from dataclasses import replace
 
 import numpy as np
 
-from slth.certify.enclose import search_problems
+from slth.certify.comparison import Comparison
+from slth.certify.enclose import enclose, search_problems
+from slth.certify.homogenised import Homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import objectives
 from slth.certify.problem.place import Place
 from slth.certify.values import difference
-from slth.domain import Orthant
+from slth.domain import Domain, Orthant
 from slth.limits import Deadline, Report
 from slth.network import FloatArray, ReLUNetwork
 from slth.rounding.outward import TINY, UNIT
 from slth.solution import Enclosure, Status
 
 
+def enclose_pair(
+    pair: Comparison,
+    domain: Domain,
+    rtol: float,
+    deadline: Deadline,
+    *,
+    eps: float | None,
+    seed: int,
+    report: Report,
+) -> Enclosure:
+    """Enclose the largest of sup |net_k - target_k| over the domain; KeyboardInterrupt propagates.
+
+    Networks of one hidden layer have engines of their own, output by output, each with its share of
+    what is left of the time. The engine of any layers is the floor under them, and goes first where
+    the networks are near copies of each other.
+    """
+    deep = pair.on(domain)
+    if pair.outputs is None:
+        return deep.enclose(rtol, deadline, eps=eps, seed=seed, report=report)
+    if _is_exact(pair, domain):
+        ((net, target),) = pair.outputs
+        return _enclose_output(net, target, domain, rtol, deadline, eps, seed, report)
+    near = deep.are_near or (eps is not None and deep.floor <= eps)
+    if near:
+        share = deadline.within(0.5 * deadline.remaining)
+        found = deep.enclose(rtol, share, eps=eps, seed=seed, report=report)
+        if found.status == Status.CLOSED:
+            return found
+    else:
+        found = Enclosure(0.0, deep.floor, None, Status.OPEN, "relaxation")
+    by_outputs = None
+    for index, (net, target) in enumerate(pair.outputs):
+        share = deadline.within(deadline.remaining / (len(pair.outputs) - index))
+        one = _enclose_output(net, target, domain, rtol, share, eps, seed, report)
+        by_outputs = one if by_outputs is None else _larger(by_outputs, one)
+    assert by_outputs is not None
+    return _met(found, by_outputs, rtol, eps)
+
+
+def _is_exact(pair: Comparison, domain: Domain) -> bool:
+    """Whether a closed form answers: homogeneous, in one or two dimensions, on a ball around 0."""
+    chart = Chart.of(domain, pair.d)
+    plain = not any(net.biased or target.biased for net, target in pair.outputs or ())
+    single = pair.outputs is not None and len(pair.outputs) == 1
+    return single and plain and pair.d <= 2 and chart.shape == "ball" and not chart.center.any()
+
+
+def _met(first: Enclosure, second: Enclosure, rtol: float, eps: float | None) -> Enclosure:
+    """Two enclosures of the same supremum as one."""
+    below = first if first.lower > second.lower else second
+    above = first if first.upper < second.upper else second
+    lower, upper = below.lower, above.upper
+    closed = Status.CLOSED in (first.status, second.status) or upper - lower <= rtol * upper
+    if eps is not None:
+        closed = closed or upper <= eps or lower > eps
+    status = Status.CLOSED if closed else Status.OPEN
+    return Enclosure(lower, upper, below.witness, status, above.method)
+
+
+def _larger(first: Enclosure, second: Enclosure) -> Enclosure:
+    """The enclosure of the larger of two suprema."""
+    below = first if first.lower >= second.lower else second
+    above = first if first.upper >= second.upper else second
+    closed = first.status == second.status == Status.CLOSED
+    status = Status.CLOSED if closed else Status.OPEN
+    return Enclosure(below.lower, above.upper, below.witness, status, above.method)
+
+
+def _enclose_output(
+    net: Homogenised,
+    target: Homogenised,
+    domain: Domain,
+    rtol: float,
+    deadline: Deadline,
+    eps: float | None,
+    seed: int,
+    report: Report,
+) -> Enclosure:
+    chart = Chart.of(domain, net.network.d - 1)
+    if not (net.biased or target.biased) and chart.shape == "ball" and not chart.center.any():
+        pair = _without_constant(net.network), _without_constant(target.network)
+        radius = float(chart.scale[0])
+        return enclose(*pair, radius, rtol, deadline, eps=eps, seed=seed, report=report)
+    return enclose_on(net, target, chart, rtol, deadline, eps=eps, seed=seed, report=report)
+
+
 def enclose_on(
-    net: ReLUNetwork,
-    target: ReLUNetwork,
+    net: Homogenised,
+    target: Homogenised,
     chart: Chart,
     rtol: float,
     deadline: Deadline,
@@ -35,7 +123,7 @@ def enclose_on(
     report: Report,
 ) -> Enclosure:
     """Enclose sup |net - target| over the chart's domain; KeyboardInterrupt propagates."""
-    exact = net.homogenised(), target.homogenised()
+    exact = net.network, target.network
     flat = net.biased or target.biased or not isinstance(chart.domain, Orthant)
     mapped, slacks, masses = [], [], []
     for network in exact:
@@ -56,7 +144,7 @@ def enclose_on(
         replace(problem, slack=(problem.slack + slack) * (1.0 + 2.0**-50))
         for problem in objectives(mapped[0], mapped[1])
     ]
-    noise = noise_of(mass, net.width + target.width + 2)
+    noise = noise_of(mass, exact[0].width + exact[1].width + 2)
     lower, upper, witness, method = search_problems(
         problems, attained, noise, rtol, eps, deadline, seed, report, Place(chart.shape, flat)
     )

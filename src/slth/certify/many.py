@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from slth.certify.comparison import Comparison, Network
 from slth.certify.enclose import (
     Found,
     enclose,
     enclose_further,
     require_eps,
-    require_networks,
     require_rtol,
     unit_threshold,
 )
-from slth.certify.enclose_domain import enclose_on
+from slth.certify.enclose_domain import enclose_pair
 from slth.certify.prepare import compile_for
-from slth.certify.problem.chart import Chart
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
+from slth.deep import DeepNetwork
 from slth.domain import Ball
-from slth.errors import InvalidInput, require_positive, require_time_limit
+from slth.errors import InvalidInput, require_positive, require_seed, require_time_limit
+from slth.layers import Dense, bias_of
 from slth.limits import Deadline, silent, stopped_by_interrupt
 from slth.network import BoolArray, ReLUNetwork
-from slth.rounding.outward import TINY
 from slth.solution import Enclosure, Enclosures, Status, scaled_bounds
 
 # Differences whose units are gathered in memory at once.
@@ -34,8 +35,8 @@ _CHUNK = 1_000
 
 
 def certify_many(
-    nets: ReLUNetwork | Sequence[ReLUNetwork],
-    targets: ReLUNetwork | Sequence[ReLUNetwork],
+    nets: object,
+    targets: object,
     masks: ArrayLike | None = None,
     radius: float = 1.0,
     rtol: float = 1e-6,
@@ -51,7 +52,8 @@ def certify_many(
     left of the time when all others are done.
 
     Args:
-        nets, targets: networks of one input dimension; one of them may stand for all of its side.
+        nets, targets: networks of one input dimension, or lists of them, as in `certify`; one of
+            them may stand for all of its side.
         masks: bool [B, width], which units of the one network are kept: B tickets of one network.
         radius, rtol, eps, seed: as in `certify`, for every pair.
         time_limit: seconds for all pairs together; None means no limit. Ctrl-C ends the search
@@ -66,24 +68,23 @@ def certify_many(
     """
     pairs = _paired(nets, targets) if masks is None else _tickets(nets, targets, masks)
     radius = require_positive("radius", radius)
-    rtol, eps = require_rtol(rtol), require_eps(eps)
+    rtol, eps, seed = require_rtol(rtol), require_eps(eps), require_seed(seed)
     limit = require_time_limit(time_limit)
     started = Deadline()
     with stopped_by_interrupt(started):
-        chart = Chart.of(Ball(radius), pairs.d) if pairs.biased.any() else None
-        compile_for(pairs.d, pairs.units.tolist(), chart)
+        compile_for(pairs.d, pairs.units[pairs.plain].tolist(), None)
+        for b in np.flatnonzero(~pairs.plain).tolist():
+            pairs.comparison(b).compile(Ball(radius))
         deadline = started.within(limit)
         return _Run(pairs, radius, rtol, eps, seed, deadline).enclosures()
 
 
-def _paired(
-    nets: ReLUNetwork | Sequence[ReLUNetwork], targets: ReLUNetwork | Sequence[ReLUNetwork]
-) -> _Pairs:
+def _paired(nets: Any, targets: Any) -> _Pairs:
     """Both sides as sequences of one length."""
-    sides = [[side] if isinstance(side, ReLUNetwork) else list(side) for side in (nets, targets)]
+    sides = [list(side) if _is_several(side) else [side] for side in (nets, targets)]
     count = max(len(side) for side in sides) if all(sides) else 0
     for k, side in enumerate((nets, targets)):
-        if isinstance(side, ReLUNetwork):
+        if not _is_several(side):
             sides[k] *= count
     if len(sides[0]) != len(sides[1]):
         raise InvalidInput(
@@ -92,9 +93,8 @@ def _paired(
             expected="as many of one as of the other, or a single network",
             fix="Pass one network where it is the same in all pairs.",
         )
-    for net, target in zip(*sides, strict=True):
-        require_networks(net, target)
-    inputs = {net.d for net in sides[0]}
+    pairs = [Comparison.of(net, target) for net, target in zip(*sides, strict=True)]
+    inputs = {pair.d for pair in pairs}
     if len(inputs) > 1:
         raise InvalidInput(
             "nets of different input dimensions",
@@ -102,67 +102,100 @@ def _paired(
             expected="one input dimension",
             fix="Call certify_many once for each of them.",
         )
-    return _Pairs(sides[0], sides[1], inputs.pop() if inputs else 1)
+    return _Pairs(pairs, inputs.pop() if inputs else 1)
 
 
-def _tickets(
-    nets: ReLUNetwork | Sequence[ReLUNetwork],
-    targets: ReLUNetwork | Sequence[ReLUNetwork],
-    masks: ArrayLike,
-) -> _Tickets:
+def _is_several(side: object) -> bool:
+    """Whether it is a sequence of models; a list of (W, b) is one model."""
+    if not isinstance(side, list | tuple):
+        return False
+    return not side or not all(isinstance(part, list | tuple) and len(part) == 2 for part in side)
+
+
+def _tickets(net: Any, target: Any, masks: ArrayLike) -> _Pairs | _Tickets:
     """Masks of one network, checked."""
-    if not (isinstance(nets, ReLUNetwork) and isinstance(targets, ReLUNetwork)):
+    if _is_several(net) or _is_several(target):
         raise InvalidInput(
             "masks with more than one network or target",
-            got=f"{type(nets).__name__} and {type(targets).__name__}",
-            expected="one ReLUNetwork and one target",
+            got=f"{type(net).__name__} and {type(target).__name__}",
+            expected="one network and one target",
             fix="Call certify_many once for each network.",
         )
-    require_networks(nets, targets)
+    pair = Comparison.of(net, target)
+    width = _hidden_width(pair.net)
     keep = np.array(masks)
-    if keep.dtype != np.bool_ or keep.ndim != 2 or keep.shape[1] != nets.width:
+    if keep.dtype != np.bool_ or keep.ndim != 2 or keep.shape[1] != width:
         raise InvalidInput(
             "masks incompatible with the network",
             got=f"shape {keep.shape} of {keep.dtype}",
-            expected=f"bool [number of masks, width = {nets.width}]",
+            expected=f"bool [number of masks, width = {width}]",
             fix="One row for each ticket, true where a unit is kept.",
         )
-    return _Tickets(nets, targets, keep)
+    if isinstance(pair.net, ReLUNetwork) and isinstance(pair.target, ReLUNetwork):
+        return _Tickets(pair.net, pair.target, keep)
+    tickets = [Comparison(_with_units(pair.net, kept), pair.target) for kept in keep]
+    return _Pairs(tickets, pair.d)
+
+
+def _hidden_width(net: Network) -> int:
+    if isinstance(net, ReLUNetwork):
+        return net.width
+    if len(net.items) == 2 and all(isinstance(layer, Dense) for layer in net.items):
+        return net.items[0].weight.shape[0]  # type: ignore[union-attr]
+    raise InvalidInput(
+        "masks of a network that has no one hidden layer",
+        got=repr(net),
+        expected="a ReLUNetwork, or a DeepNetwork of two Dense items",
+        fix="Pass the pruned networks themselves.",
+    )
+
+
+def _with_units(net: Network, kept: BoolArray) -> Network:
+    """The network with these hidden units only."""
+    if isinstance(net, ReLUNetwork):
+        return ReLUNetwork(net.hidden[kept], net.output[kept], net.readout)
+    inner, outer = net.items
+    layers = (
+        Dense(inner.weight[kept], bias_of(inner)[kept]),  # type: ignore[union-attr]
+        Dense(outer.weight[:, kept], bias_of(outer)),  # type: ignore[union-attr]
+    )
+    return DeepNetwork(layers, net.last)
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """B pairs of networks."""
+    """B pairs of networks of any kind."""
 
-    nets: Sequence[ReLUNetwork]
-    targets: Sequence[ReLUNetwork]
+    pairs: Sequence[Comparison]
     d: int
 
     def __len__(self) -> int:
-        return len(self.nets)
+        return len(self.pairs)
 
-    @property
-    def biased(self) -> BoolArray:
-        return np.array(
-            [
-                net.biased or target.biased
-                for net, target in zip(self.nets, self.targets, strict=True)
-            ],
-            np.bool_,
-        )
+    @cached_property
+    def plain(self) -> BoolArray:
+        """Which pairs are two ReLUNetworks."""
+        sides = [(pair.net, pair.target) for pair in self.pairs]
+        both = [all(isinstance(side, ReLUNetwork) for side in pair) for pair in sides]
+        return np.array(both, np.bool_)
 
     @cached_property
     def units(self) -> np.ndarray:
+        """Hidden units of each pair of ReLUNetworks; 0 for the others."""
         return np.array(
-            [net.width + target.width for net, target in zip(self.nets, self.targets, strict=True)],
+            [
+                pair.net.width + pair.target.width if plain else 0  # type: ignore[union-attr]
+                for pair, plain in zip(self.pairs, self.plain.tolist(), strict=True)
+            ],
             np.int64,
         )
 
-    def pair(self, b: int) -> tuple[ReLUNetwork, ReLUNetwork]:
-        return self.nets[b], self.targets[b]
+    def comparison(self, b: int) -> Comparison:
+        return self.pairs[b]
 
     def differences(self, which: np.ndarray) -> Differences:
-        return Differences.of_pairs([self.pair(b) for b in which.tolist()])
+        chosen = [self.pairs[b] for b in which.tolist()]
+        return Differences.of_pairs([(pair.net, pair.target) for pair in chosen])  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -180,19 +213,16 @@ class _Tickets:
     def __len__(self) -> int:
         return len(self.keep)
 
-    @property
-    def biased(self) -> BoolArray:
-        return np.full(len(self), self.net.biased or self.target.biased)
+    @cached_property
+    def plain(self) -> BoolArray:
+        return np.ones(len(self), np.bool_)
 
     @cached_property
     def units(self) -> np.ndarray:
         return self.keep.sum(axis=1) + self.target.width
 
-    def pair(self, b: int) -> tuple[ReLUNetwork, ReLUNetwork]:
-        net, kept = self.net, self.keep[b]
-        bias = None if net.bias is None else net.bias[kept]
-        ticket = ReLUNetwork(net.hidden[kept], net.output[kept], net.readout, bias, net.output_bias)
-        return ticket, self.target
+    def comparison(self, b: int) -> Comparison:
+        return Comparison(_with_units(self.net, self.keep[b]), self.target)
 
     def differences(self, which: np.ndarray) -> Differences:
         return Differences.of_masks(self.net, self.target, self.keep[which])
@@ -223,9 +253,9 @@ class _Run:
 
     def enclosures(self) -> Enclosures:
         count = len(self._pairs)
-        biased = self._pairs.biased
+        plain = self._pairs.plain
         units = self._pairs.units
-        small = ~biased & np.array([is_small(self._pairs.d, m) for m in units.tolist()], np.bool_)
+        small = plain & np.array([is_small(self._pairs.d, m) for m in units.tolist()], np.bool_)
         for start in range(0, count, _CHUNK):
             which = start + np.flatnonzero(small[start : start + _CHUNK])
             if len(which) and not (start and self._deadline.expired):
@@ -236,7 +266,7 @@ class _Run:
             if self._deadline.expired:
                 break
             share = self._deadline.within(self._deadline.remaining / (len(left) - number))
-            self._set(b, self._enclose_one(b, bool(biased[b]), share))
+            self._set(b, self._enclose_one(b, bool(plain[b]), share))
         for b in np.flatnonzero(np.isinf(self._upper)).tolist():
             self._upper[b] = self._size(b)
         return Enclosures(
@@ -262,12 +292,13 @@ class _Run:
         for k in np.flatnonzero(~closed).tolist():
             self._found[int(which[k])] = Found.of(found[0][k], found[1][k], found[2][k])
 
-    def _enclose_one(self, b: int, biased: bool, deadline: Deadline) -> Enclosure:
-        net, target = self._pairs.pair(b)
+    def _enclose_one(self, b: int, plain: bool, deadline: Deadline) -> Enclosure:
+        pair = self._pairs.comparison(b)
         rtol, eps, seed = self._rtol, self._eps, self._seed
-        if biased:
-            chart = Chart.of(Ball(self._radius), net.d)
-            return enclose_on(net, target, chart, rtol, deadline, eps=eps, seed=seed, report=silent)
+        if not plain:
+            where = Ball(self._radius)
+            return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=silent)
+        net, target = ReLUNetwork.of(pair.net), ReLUNetwork.of(pair.target)
         if b in self._found:
             found = self._found[b]
             return enclose_further(net, target, found, self._radius, rtol, deadline, eps, seed)
@@ -275,13 +306,7 @@ class _Run:
 
     def _size(self, b: int) -> float:
         """An upper bound that costs nothing."""
-        size, terms = 0.0, 0
-        for network in self._pairs.pair(b):
-            lengths = np.abs(network.hidden).sum(axis=1) * self._radius
-            lengths += 0.0 if network.bias is None else np.abs(network.bias)
-            size += float(np.abs(network.output) @ lengths) + abs(network.output_bias)
-            terms += network.width + network.d
-        return size * (1.0 + (terms + 16) * 2.0**-52) + TINY
+        return self._pairs.comparison(b).on(Ball(self._radius)).by_interval
 
     def _set(self, b: int, enclosure: Enclosure) -> None:
         self._lower[b], self._upper[b] = enclosure.lower, enclosure.upper

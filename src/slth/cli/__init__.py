@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import cyclopts
 from rich.console import Console
 
-from slth.cli import certify, check, embed, export, gap, prune, report, sweep, theory, width
+from slth.cli import agree, certify, check, embed, export, gap, prune, report, sweep, theory, width
+from slth.cli.output import print_json
 from slth.errors import SlthError
 
 app = cyclopts.App(
@@ -24,6 +25,7 @@ app.command(report.report, name="report")
 app.command(prune.app)
 app.command(embed.embed, name="embed")
 app.command(certify.certify, name="certify")
+app.command(agree.agree, name="agree")
 app.command(check.check, name="check")
 app.command(width.width, name="width")
 app.command(theory.app)
@@ -47,6 +49,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except SlthError as error:
         errors.print(f"slth: {error}", style="red", markup=False, highlight=False)
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            print_json({"error": str(error), "kind": type(error).__name__})
         return 2
     except KeyboardInterrupt:
         errors.print("slth: interrupted")

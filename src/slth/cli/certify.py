@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 from slth.certify import certify as enclose
-from slth.cli.embed import read_model
+from slth.cli.models import read_model
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
-from slth.cli.source import read_network
+from slth.cli.where import Where, text_of
+from slth.domain import Ball, Domain
 from slth.embed import load
 from slth.errors import InvalidInput
-from slth.limits import Deadline
-from slth.network import Readout
+from slth.limits import Deadline, Report
+from slth.solution import Enclosure, Status
 from slth.ticket import Ticket
 
 _SHARPER = 1e-3
+_EVERYWHERE = Where()
 
 
 def certify(
@@ -22,37 +26,39 @@ def certify(
     target: Path | None = None,
     /,
     *,
-    radius: float | None = None,
-    readout: Readout = "linear",
+    where: Where = _EVERYWHERE,
     rtol: float = 1e-6,
     time_limit: float = 60.0,
     eps: float | None = None,
+    layers: str | None = None,
+    target_layers: str | None = None,
     json: bool = False,
 ) -> int:
-    """Enclose the uniform error of a ticket file, or of a network against a target.
+    """Enclose the uniform error of a ticket file, or the difference of two networks.
 
-    For a file of `slth embed` and the model it was made from, bound the error again.
+    For a file of `slth embed` and the model it was made from, bound the error again. Several
+    outputs: the largest difference of any. A last softmax or sigmoid: of its argument.
 
-    Exit code 0: the claim holds (the ticket's claimed error, or --eps); 1: it does not, or could
-    not be proven in time.
+    Exit code 0: the claim holds (the ticket's claimed error, or --eps), or without a claim the
+    work was done; 1: the claim is disproven or undecided; 2: bad usage or input.
 
     Parameters
     ----------
     file
-        A ticket file, an .npz network (arrays hidden [width, d] and output [width]), or an .slt
-        file of slth embed.
+        A ticket file, a network (.onnx, .safetensors, .npz, .nnet, .pt), or an .slt file of slth
+        embed.
     target
-        The target's .npz file when `file` is a network; the model when it is an .slt file.
-    radius
-        Radius of the ball; a ticket file carries its own. Default 1.
-    readout
-        Readout of the .npz network.
+        The network to compare with; the model when `file` is an .slt file.
     rtol
         Relative width of the enclosure at which the search stops.
     time_limit
         Seconds.
     eps
         The error to prove; by default a ticket's own claim.
+    layers
+        The architecture of `file` if it is a state of dense layers: 4,8,relu,3 or 4,relu,8,3.
+    target_layers
+        The same for `target`.
     json
         Print one JSON object.
     """
@@ -60,34 +66,33 @@ def certify(
         raise InvalidInput(
             "no such file",
             got=str(file),
-            expected="a ticket, an .npz network or an .slt file",
+            expected="a ticket, a network or an .slt file",
             fix="slth prune neurons --out FILE writes a ticket.",
         )
     if file.suffix == ".slt":
-        return _embedding(file, target, eps, json)
+        return _embedding(file, target, eps, target_layers, json)
     if target is None:
         ticket = Ticket.load(file)
         net, goal = ticket.masked, ticket.target
-        radius = ticket.radius if radius is None else radius
+        domains = where.domains(net.d, Ball(ticket.radius))
         claim = ticket.error.upper if eps is None else eps
     else:
-        net, goal, claim = read_network(file, readout), read_network(target, "linear"), eps
-        radius = 1.0 if radius is None else radius
+        net, goal, claim = read_model(file, layers), read_model(target, target_layers), eps
+        domains = where.domains(net.d, Ball())
     announce_compilation()
     with BoundsLine() as report:
         deadline = Deadline(time_limit)
-        enclosure = enclose(net, goal, radius, rtol, time_limit, report=report)
-        if claim is not None and enclosure.lower <= claim < enclosure.upper:
+        enclosure = _enclosed(net, goal, domains, rtol, deadline, claim, report)
+        if claim is not None and enclosure.lower <= claim < enclosure.upper and target is None:
             # Tickets state what a search like this one closed at: within rtol, on either side.
-            left = max(0.1, deadline.remaining)
-            again = enclose(net, goal, radius, _SHARPER * rtol, left, eps=claim, report=report)
+            again = _enclosed(net, goal, domains, _SHARPER * rtol, deadline, claim, report)
             enclosure = again if again.upper < enclosure.upper else enclosure
-    holds = claim is None or enclosure.upper <= claim
+    holds = _holds(enclosure, claim)
     witness = enclosure.witness
     result: dict[str, object] = {
+        "status": str(enclosure.status),
         "lower": enclosure.lower,
         "upper": enclosure.upper,
-        "status": str(enclosure.status),
         "method": enclosure.method,
         "witness": None if witness is None else witness.tolist(),
         "claim": claim,
@@ -97,35 +102,91 @@ def certify(
         print_json(result)
     else:
         stdout.print(
-            f"sup |net - target| over the ball of radius {radius:g} is in "
+            f"sup |net - target| over {text_of(domains)} is in "
             f"[{enclosure.lower!r}, {enclosure.upper!r}]: {enclosure.status} "
             f"({enclosure.method})",
             highlight=False,
         )
         if claim is not None:
-            stdout.print(f"claimed error {claim!r}: {'holds' if holds else 'NOT proven'}")
-    return 0 if holds else 1
+            stdout.print(f"claimed error {claim!r}: {in_words(holds)}", highlight=False)
+    return 0 if claim is None or holds else 1
 
 
-def _embedding(file: Path, model: Path | None, eps: float | None, json: bool) -> int:
+def _enclosed(
+    net: object,
+    goal: object,
+    domains: list[Domain],
+    rtol: float,
+    deadline: Deadline,
+    claim: float | None,
+    report: Report,
+) -> Enclosure:
+    """The largest over the domains, each with its share of what is left of the time."""
+    found: Enclosure | None = None
+    for place, domain in enumerate(domains):
+        left = max(1e-3, deadline.remaining / (len(domains) - place))
+        limit = left if math.isfinite(left) else None
+        one = enclose(net, goal, 1.0, rtol, limit, domain=domain, eps=claim, report=report)
+        found = one if found is None else _larger(found, one)
+        if claim is not None and found.lower > claim:
+            rest = domains[place + 1 :]
+            return replace(found, upper=math.inf) if rest else found
+    assert found is not None
+    return found
+
+
+def _larger(first: Enclosure, second: Enclosure) -> Enclosure:
+    below = first if first.lower >= second.lower else second
+    above = first if first.upper >= second.upper else second
+    closed = first.status == second.status == Status.CLOSED
+    status = Status.CLOSED if closed else Status.OPEN
+    return Enclosure(below.lower, above.upper, below.witness, status, above.method)
+
+
+def _holds(enclosure: Enclosure, claim: float | None) -> bool | None:
+    """Whether the claim is proven, disproven, or (None) neither; None without a claim."""
+    if claim is None:
+        return None
+    if enclosure.upper <= claim:
+        return True
+    return False if enclosure.lower > claim else None
+
+
+def in_words(holds: bool | None) -> str:
+    """The same for people."""
+    return {True: "holds", False: "disproven", None: "NOT proven, nor disproven"}[holds]
+
+
+def _embedding(
+    file: Path, model: Path | None, eps: float | None, layers: str | None, json: bool
+) -> int:
     """Bound the error of a file of slth embed against the model it states the SHA-256 of."""
     if model is None:
         raise InvalidInput(
             "no model to certify the embedding against",
             got=str(file),
-            expected="the .npz or .pt file it was made from",
-            fix=f"slth certify {file} model.npz",
+            expected="the model it was made from",
+            fix=f"slth certify {file} model.onnx",
         )
     embedding = load(file)
-    upper = embedding.certify(read_model(model))
+    upper = embedding.certify(read_model(model, layers))
     claim = embedding.error if eps is None else eps
-    holds = upper <= claim
+    holds = True if upper <= claim else None
     if json:
-        print_json({"upper": upper, "claim": claim, "holds": holds})
+        result: dict[str, object] = {
+            "status": "closed" if holds else "open",
+            "lower": 0.0,
+            "upper": upper,
+            "method": "layers",
+            "witness": None,
+            "claim": claim,
+            "holds": holds,
+        }
+        print_json(result)
     else:
         stdout.print(
             f"error over {embedding.domain} at most {upper!r}\n"
-            f"claimed error {claim!r}: {'holds' if holds else 'NOT proven'}",
+            f"claimed error {claim!r}: {in_words(holds)}",
             highlight=False,
         )
     return 0 if holds else 1

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
+from slth.cli.models import read_model
+from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
+from slth.deep import DeepNetwork
 from slth.domain import Ball, Box
 from slth.embed import embed as prune
 from slth.embed.assemble import Construction
-from slth.errors import InvalidInput, MissingExtra
-from slth.interop.torch import named_layers, read_state
-from slth.layers import DeepNetwork
+from slth.errors import InvalidInput
 from slth.solution import Status
 
 
@@ -28,9 +27,10 @@ def embed(
     eps: float,
     radius: float | None = None,
     box: tuple[float, float] | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     construction: Construction = "double",
-    workers: int | None = None,
+    workers: OptionalWhole = None,
+    layers: str | None = None,
     json: bool = False,
 ) -> int:
     """Prune a random network to a trained ReLU network; write seed + mask.
@@ -41,8 +41,7 @@ def embed(
     Parameters
     ----------
     model
-        An .npz file with arrays "0.weight" [out, in], "0.bias" [out], "1.weight", ..., or a .pt
-        file with the state_dict of a torch.nn.Sequential of Linear and ReLU layers.
+        A network file: .onnx, .safetensors, .npz, .nnet or .pt.
     out
         The file to write, usually ending in .slt.
     eps
@@ -57,6 +56,8 @@ def embed(
         "double": twice the depth (Pensia et al.); "plus-one": one layer more (Burkholz).
     workers
         Threads. Default: one a processor. The file does not depend on it.
+    layers
+        The architecture of the model if it is a state of dense layers: 4,8,relu,3.
     json
         Print one JSON object.
     """
@@ -65,7 +66,7 @@ def embed(
             "two domains", got="--radius and --box", expected="one of them", fix="Leave one out."
         )
     domain = Box(*box) if box is not None else Ball(1.0 if radius is None else radius)
-    network = read_model(model)
+    network = DeepNetwork.of(read_model(model, layers))
     announce_compilation()
     started = time.monotonic()
     with BoundsLine() as report:
@@ -102,27 +103,3 @@ def embed(
             highlight=False,
         )
     return 0 if found.status == Status.REACHED else 1
-
-
-def read_model(path: Path) -> DeepNetwork:
-    """The network of an .npz or .pt file; nothing is unpickled.
-
-    Raises:
-        InvalidInput: missing, damaged, or without such arrays.
-    """
-    if path.suffix in (".pt", ".pth"):
-        return read_state(path)
-    try:
-        # An open file of our own: NumPy leaks the one it opens for a damaged archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            named = {name: np.asarray(arrays[name]) for name in arrays.files}
-    except (InvalidInput, MissingExtra):
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise InvalidInput(
-            "model file not usable",
-            got=f"{path}: {error}",
-            expected='an .npz file with arrays "0.weight", "0.bias", ..., or a .pt file',
-            fix="Write it with numpy.savez(path, **{'0.weight': W, '0.bias': b}).",
-        ) from error
-    return named_layers(named, path)

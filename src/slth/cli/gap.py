@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 import slth
+from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import announce_compilation, counting_bar, print_json, stderr, stdout
 from slth.errors import InvalidInput, require_count
 from slth.lab.cell import Cell
@@ -22,14 +23,14 @@ from slth.threads import processors
 
 def gap(
     *,
-    d: int = 2,
+    d: Whole = 2,
     readout: Readout = "linear",
     eps_min: float = 1 / 256,
-    draws: int = 5,
-    seed: int = 0,
-    max_width: int = 20_000,
+    draws: Whole = 5,
+    seed: Whole = 0,
+    max_width: Whole = 20_000,
     search_seconds: float = 1.0,
-    workers: int | None = None,
+    workers: OptionalWhole = None,
     out: Path = Path("gap.html"),
     page: bool = True,
     tickets: Path | None = None,

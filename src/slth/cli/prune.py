@@ -6,23 +6,35 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import cyclopts
+from cyclopts import Parameter
 from rich.table import Table
 
 from slth.check import check
+from slth.cli.numbers import Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr, stdout
 from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, require_folders
 from slth.cli.source import Source
 from slth.errors import InvalidInput
-from slth.neurons import prune_neurons
-from slth.neurons.contenders import contend
+from slth.pruning.neurons import prune_neurons
+from slth.pruning.neurons.contenders import CONTENDERS, contend
+from slth.pruning.weights import prune_weights
+from slth.pruning.weights.strategies import FREE, STRATEGIES
 from slth.solution import Solution
-from slth.weights import prune_weights
 
 app = cyclopts.App(name="prune", help="Find, certify and refute tickets of one network.")
 
 _DEFAULT_SOURCE = Source()
+_CONTENDERS = (
+    "Choose the units by one rule instead. The ticket is certified; nothing is proven of others. "
+    f"One of: {CONTENDERS.described()}."
+)
+_STRATEGIES = (
+    f"{FREE} (slth's own), or a construction of the literature for --readout relu, in fixed blocks "
+    f"of units, of which a side keeps: {STRATEGIES.described()}."
+)
 
 
 @app.command
@@ -33,8 +45,8 @@ def neurons(
     fewest: bool = False,
     radius: float = 1.0,
     time_limit: float = 60.0,
-    search_seed: int = 0,
-    strategy: str | None = None,
+    search_seed: Whole = 0,
+    strategy: Annotated[str | None, Parameter(help=_CONTENDERS)] = None,
     out: Path | None = None,
     proof: Path | None = None,
     json: bool = False,
@@ -58,9 +70,6 @@ def neurons(
         Seconds.
     search_seed
         Seed of the search.
-    strategy
-        Choose the units by one rule of thumb instead: single, magnitude, forward, backward,
-        relevance, popup or rounding. The ticket is certified; nothing is proven of others.
     out
         Ticket file to write.
     proof
@@ -90,8 +99,8 @@ def weights(
     eps: float | None = None,
     radius: float = 1.0,
     time_limit: float = 60.0,
-    search_seed: int = 0,
-    strategy: str = "free",
+    search_seed: Whole = 0,
+    strategy: Annotated[str, Parameter(help=_STRATEGIES)] = FREE,
     out: Path | None = None,
     proof: Path | None = None,
     json: bool = False,
@@ -112,9 +121,6 @@ def weights(
         Seconds.
     search_seed
         Seed of the search.
-    strategy
-        free (slth's own), or a construction of the literature for --readout relu, in fixed
-        blocks of units: malach (best single product), orseau (log-pruning), pensia (subset sums).
     out
         Ticket file to write.
     proof

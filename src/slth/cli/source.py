@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,8 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from slth.cli.models import read_model
+from slth.cli.numbers import Whole
 from slth.errors import InvalidInput
 from slth.network import Readout, ReLUNetwork, neuron, random_network
 
@@ -28,62 +29,60 @@ class Source:
     seed
         Seed of the random network.
     readout
-        "linear" or "relu".
+        "linear" (default) or "relu", of the random network. A file states its own.
     net
-        An .npz file with `hidden` [width, d] and `output` [width], instead of a random network.
+        A network file (.npz, .onnx, ...) of one hidden layer, one output and no biases, instead
+        of a random network.
     target
-        The target neuron's weights, e.g. --target 0.6,0.8 (scaled to unit norm), or an .npz file
-        as above. Default: the first coordinate axis.
+        The target neuron's weights, e.g. --target 0.6,0.8 (scaled to unit norm), or a network
+        file as above. Default: the first coordinate axis.
     """
 
-    d: int = 2
-    width: int = 60
-    seed: int = 0
-    readout: Readout = "linear"
+    d: Whole = 2
+    width: Whole = 60
+    seed: Whole = 0
+    readout: Readout | None = None
     net: Path | None = None
     target: Annotated[str | None, Parameter(negative=())] = None
 
     def network(self) -> ReLUNetwork:
         """The network to prune."""
         if self.net is not None:
-            return read_network(self.net, self.readout)
-        return random_network(self.d, self.width, self.seed, self.readout)
+            return _relu_network(self.net, self.readout)
+        return random_network(self.d, self.width, self.seed, self.readout or "linear")
 
     def target_for(self, net: ReLUNetwork) -> ReLUNetwork:
         """The target to approximate."""
         if self.target is None:
             return neuron(np.eye(net.d)[0])
-        if self.target.endswith(".npz"):
-            return read_network(Path(self.target), "linear")
+        if Path(self.target).suffix in _NETWORK_FILES:
+            return _relu_network(Path(self.target), self.readout)
         try:
             weights = [float(part) for part in self.target.split(",")]
         except ValueError:
             raise InvalidInput(
                 "target is not a list of numbers",
                 got=repr(self.target),
-                expected="numbers separated by commas, or a file name ending in .npz",
+                expected="numbers separated by commas, or a network file",
                 fix="For example: --target 0.6,0.8",
             ) from None
         return neuron(weights, normalize=True)
 
 
-def read_network(path: Path, readout: Readout) -> ReLUNetwork:
-    """Read `hidden` and `output` from an .npz file; never unpickles."""
-    try:
-        # An open file of our own: NumPy leaks the one it opens for a damaged archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return ReLUNetwork(arrays["hidden"], arrays["output"], readout)
-    except FileNotFoundError:
-        problem = "no such file"
-    except KeyError as error:
-        problem = f"no array {error}"
-    except InvalidInput:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        problem = f"unreadable ({error})"
-    raise InvalidInput(
-        "network file not usable",
-        got=f"{path}: {problem}",
-        expected="an .npz file with arrays hidden [width, d] and output [width]",
-        fix="Write it with numpy.savez(path, hidden=..., output=...).",
-    )
+def _relu_network(path: Path, readout: Readout | None) -> ReLUNetwork:
+    """The network of a file. A readout that is asked for must be its own: another would make it
+    another network."""
+    net = ReLUNetwork.of(read_model(path))
+    if readout not in (None, net.readout):
+        raise InvalidInput(
+            "readout of a network file",
+            got=f"--readout {readout} for {path}, whose network has the readout {net.readout}",
+            expected="the file's own",
+            fix="Leave --readout out, or write the file with that readout "
+            "(slth.write_network keeps it).",
+        )
+    return net
+
+
+# What may be a file among targets; anything else is read as numbers.
+_NETWORK_FILES = (".npz", ".onnx", ".safetensors", ".nnet", ".pt", ".pth")

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 import slth
+from slth.cli.numbers import OptionalWhole
 from slth.cli.output import announce_compilation, counting_bar, print_json, stderr, stdout
 from slth.errors import require_count
 from slth.lab.cost import Cost, estimate
@@ -33,7 +34,7 @@ def sweep(
     plan: Path,
     *,
     store: Path | None = None,
-    workers: int | None = None,
+    workers: OptionalWhole = None,
     dask: str | None = None,
     extend: bool = False,
     retry_failed: bool = False,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from cyclopts import App
 from rich.table import Table
 
+from slth.cli.numbers import Whole
 from slth.cli.output import print_json, stderr, stdout
 from slth.theory import (
-    Bound,
     Chain,
+    Statement,
     audit,
     chernoff_lemma7,
     hit_by,
@@ -27,7 +28,7 @@ app = App(
 
 
 @app.command(name="audit")
-def audit_command(*, seed: int = 0, json: bool = False) -> int:
+def audit_command(*, seed: Whole = 0, json: bool = False) -> int:
     """Run every step of the proof numerically. Exit code 0: each statement, or its repair, holds.
 
     Parameters
@@ -42,18 +43,18 @@ def audit_command(*, seed: int = 0, json: bool = False) -> int:
     if json:
         print_json({"sound": sound, "lines": [line.as_row() for line in lines]})
         return 0 if sound else 1
-    table = _table("statement, what was computed", "verdict", "by how much; what holds instead")
+    table = _table("statement, what was compared", "verdict", "by how much; what holds instead")
     for line in lines:
         verdict = str(line.verdict) if line.sound else f"{line.verdict} (CHECK FAILED)"
         instead = f"{line.amount}\n-> {line.repair}" if line.repair else line.amount
-        table.add_row(f"{line.statement}\n{line.computed}", verdict, instead)
+        table.add_row(f"{line.statement}\n{line.compared}", verdict, instead)
     stdout.print(table)
     return 0 if sound else 1
 
 
 @app.command
 def bound(
-    *, d: int, eps: float, radius: float = 2.0, delta: float = 0.05, json: bool = False
+    *, d: Whole, eps: float, radius: float = 2.0, delta: float = 0.05, json: bool = False
 ) -> int:
     """Widths at which neuron pruning fails (Theorem 1, Lemma 10). Exit code 1: proves nothing.
 
@@ -85,7 +86,7 @@ def bound(
 
 @app.command
 def chain(
-    *, down: float, up: float, cap: int, steps: int, start: int = 1, json: bool = False
+    *, down: float, up: float, cap: Whole, steps: Whole, start: Whole = 1, json: bool = False
 ) -> int:
     """Exact law of the (q,p,T)-chain at 0 next to Lemma 7's bounds (natural logarithms).
 
@@ -133,12 +134,12 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _print_bounds(bounds: list[Bound]) -> None:
-    table = _table("statement, source", "width", "standing", "assumptions")
+def _print_bounds(bounds: list[Statement]) -> None:
+    table = _table("statement, source", "width", "status", "assumptions")
     for each in bounds:
         value = "vacuous" if each.vacuous else _shown(each.value)
         table.add_row(
-            f"{each.name}\n{each.source}", value, str(each.standing), "\n".join(each.assumptions)
+            f"{each.name}\n{each.source}", value, str(each.status), "\n".join(each.assumptions)
         )
     stdout.print(table)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from slth.cli.numbers import Whole
 from slth.cli.output import print_json, stdout
 from slth.theory import PlanRow, plan
 from slth.theory.planner import Readout
@@ -12,7 +13,7 @@ from slth.theory.result import plain_number
 
 def width(
     *,
-    d: int,
+    d: Whole,
     eps: float,
     delta: float = 0.05,
     radius: float = 1.0,
@@ -47,7 +48,7 @@ def width(
         return 0
     table = Table(
         title=f"Hidden units for one neuron: d = {d}, eps = {eps:g}, radius {radius:g}, "
-        f"probability {1 - delta:g}, {readout} readout",
+        f"probability {1 - delta:g} where not said otherwise, {readout} readout",
         show_lines=True,
     )
     for column in ("what", "width", "status", "source"):
@@ -58,7 +59,7 @@ def width(
         table.add_row(
             f"{what}\n[dim]{row.note}[/dim]" if row.note else what,
             _shown(row),
-            "-" if row.standing is None else str(row.standing),
+            "-" if row.status is None else str(row.status),
             row.source,
         )
     stdout.print(table, highlight=False)

@@ -10,18 +10,17 @@ from typing import get_args
 
 import numpy as np
 
+from slth.deep import DeepNetwork
 from slth.domain import Ball, Domain
 from slth.embed import file
 from slth.embed.assemble import Construction, error_of, layers_of, signed_kernel
 from slth.embed.budget import Part, parts_of, plans_of, spend
-from slth.embed.domain import Even, require_even
 from slth.embed.embedding import Embedding
-from slth.embed.shape import Target, target_of
-from slth.embed.solve import Solved, restore, solve
-from slth.embed.source import Layer
+from slth.embed.reach import Even, require_even
+from slth.embed.samples import Layer
+from slth.embed.shape import Target, as_target, target_of
+from slth.embed.solve import Solved, restore, solve_layer
 from slth.errors import InvalidInput, TicketError, require_count, require_positive
-from slth.interop import as_network
-from slth.layers import DeepNetwork
 from slth.limits import Progress, Report, silent
 from slth.threads import usable_threads
 
@@ -72,7 +71,7 @@ def embed(
             block at the input or with "plus-one".
     """
     eps = require_positive("eps", eps)
-    network = as_network(target)
+    network = as_target(target)
     where = Ball() if domain is None else require_even(domain)
     seed = require_count("seed", seed, least=0)
     if seed >= 1 << 63:
@@ -97,7 +96,7 @@ def embed(
         )
     report(Progress("measuring the layers", 0.0, math.inf))
     parts = parts_of(goal, where, construction == "plus-one", seed)
-    run = _Run(network, goal, where, eps, seed, construction, threads, report)
+    run = _Embedder(network, goal, where, eps, seed, construction, threads, report)
     best = tried = run.embedded(parts, _AIM * eps)
     for attempt in range(1, _ATTEMPTS):
         if best.error <= eps and (attempt > 1 or best.error >= _WELL_USED * eps):
@@ -151,7 +150,7 @@ def load(path: str | os.PathLike[str], *, workers: int | None = None) -> Embeddi
 
 
 @dataclass
-class _Run:
+class _Embedder:
     """One call: solved layers are kept while their plans stay."""
 
     network: DeepNetwork
@@ -207,7 +206,7 @@ class _Run:
             self.report(Progress(phase, 0.0, math.inf))
 
         kernel = signed_kernel(layer, self.target.kernels[k])
-        solved = solve(layer, kernel, self.target.biases[k], self.workers, tick)
+        solved = solve_layer(layer, kernel, self.target.biases[k], self.workers, tick)
         self.done[k] = (layer, solved)
         return solved
 

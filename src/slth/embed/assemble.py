@@ -7,12 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from slth.deep import DeepNetwork
 from slth.embed.certificate import LayerErrors, certified_error
-from slth.embed.domain import Even, signed
+from slth.embed.reach import Even, signed
+from slth.embed.samples import SPARE_COPIES, Layer, LayerPlan, copied_pools, split_pools
 from slth.embed.shape import Shape, Target, network_of
 from slth.embed.solve import Solved, unpacked
-from slth.embed.source import SPARE_COPIES, Layer, Plan, copied_pools, split_pools
-from slth.layers import DeepNetwork, FloatArray
+from slth.layers import FloatArray
 from slth.rounding.outward import up
 
 Construction = Literal["double", "plus-one"]
@@ -20,7 +21,7 @@ Construction = Literal["double", "plus-one"]
 
 def layers_of(
     shapes: Sequence[Shape],
-    plans: Sequence[Plan],
+    plans: Sequence[LayerPlan],
     seed: int,
     construction: Construction,
     domain: Even,

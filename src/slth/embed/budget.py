@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slth.embed.certificate import LayerErrors, certified_error
-from slth.embed.domain import Even, signed
+from slth.embed.reach import Even, signed
+from slth.embed.samples import LEAST_SAMPLES, MOST_SAMPLES, LayerPlan, example
 from slth.embed.shape import Target
-from slth.embed.source import LEAST_SAMPLES, MOST_SAMPLES, Plan, example
 from slth.layers import FloatArray
-from slth.weights.subset_sum import subset_sum
+from slth.pruning.weights.subset_sum import subset_sum
 
 # Weights of a layer tried for each number of samples and scale, and largest number tried.
 _TRIED = 512
@@ -51,16 +51,16 @@ class Part:
     rms: FloatArray
     scale: NDArray[np.int64]
 
-    def samples(self, plans: Sequence[Plan]) -> int:
+    def samples(self, plans: Sequence[LayerPlan]) -> int:
         """The samples that the plans give this part."""
         plan = plans[self.layer]
         return plan.bias_samples if self.bias else plan.samples
 
-    def exhausted(self, plans: Sequence[Plan]) -> bool:
+    def exhausted(self, plans: Sequence[LayerPlan]) -> bool:
         """Whether the part has the most samples there can be."""
         return self.samples(plans) == MOST_SAMPLES
 
-    def learn(self, plans: Sequence[Plan], rms: float) -> float:
+    def learn(self, plans: Sequence[LayerPlan], rms: float) -> float:
         """Put the rms error found in the place of the one measured; the error it predicts."""
         self.rms[self.samples(plans)] = rms
         return self.weight * rms
@@ -112,12 +112,12 @@ def spend(parts: Sequence[Part], eps: float) -> list[int]:
     return counts
 
 
-def plans_of(layers: int, parts: Sequence[Part], counts: Sequence[int]) -> list[Plan]:
+def plans_of(layers: int, parts: Sequence[Part], counts: Sequence[int]) -> list[LayerPlan]:
     """The plans that these counts make."""
-    plans = [Plan(LEAST_SAMPLES, 0, 0, 0) for _ in range(layers)]
+    plans = [LayerPlan(LEAST_SAMPLES, 0, 0, 0) for _ in range(layers)]
     for part, n in zip(parts, counts, strict=True):
         if not part.bias:
-            plans[part.layer] = Plan(n, int(part.scale[n]), 0, 0)
+            plans[part.layer] = LayerPlan(n, int(part.scale[n]), 0, 0)
     for part, n in zip(parts, counts, strict=True):
         if part.bias:
             plan = plans[part.layer]

@@ -21,8 +21,8 @@ import numpy as np
 from scipy import sparse
 
 from slth.domain import Ball
-from slth.embed.domain import Even, Reach, inputs, sides
 from slth.embed.operator import Operator, row_norms
+from slth.embed.reach import Even, Reach, inputs, sides
 from slth.layers import FloatArray
 from slth.rounding.outward import norm_above, up, up_float
 

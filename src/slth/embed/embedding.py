@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from slth.deep import DeepNetwork
+from slth.doors.torch import to_torch
 from slth.embed import file
 from slth.embed.assemble import (
     Construction,
@@ -20,14 +22,12 @@ from slth.embed.assemble import (
     random_weights,
     widths,
 )
-from slth.embed.domain import Even
-from slth.embed.shape import Shape, network_of, target_of
+from slth.embed.reach import Even
+from slth.embed.samples import Layer, LayerPlan
+from slth.embed.shape import Shape, as_target, network_of, target_of
 from slth.embed.solve import Solved
-from slth.embed.source import Layer, Plan
 from slth.errors import InvalidInput
-from slth.interop import as_network
-from slth.interop.torch import to_torch
-from slth.layers import DeepNetwork, FloatArray
+from slth.layers import FloatArray
 from slth.solution import Status
 
 
@@ -49,7 +49,7 @@ class Embedding:
     """
 
     shapes: tuple[Shape, ...]
-    plans: tuple[Plan, ...]
+    plans: tuple[LayerPlan, ...]
     seed: int
     construction: Construction
     domain: Even
@@ -159,7 +159,7 @@ class Embedding:
         Raises:
             InvalidInput: the target is not the one that was embedded.
         """
-        network = as_network(target)
+        network = as_target(target)
         if network.digest() != self.target_digest:
             raise InvalidInput(
                 "not the target of this embedding",

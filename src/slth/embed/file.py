@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
@@ -20,17 +19,18 @@ from slth import archive
 from slth.archive import Damaged, damaged
 from slth.domain import Ball, Box
 from slth.embed.assemble import Construction
-from slth.embed.domain import Even, ends, signed
 from slth.embed.random import GENERATOR
+from slth.embed.reach import Even, ends, signed
+from slth.embed.samples import LEAST_SAMPLES, MOST_SAMPLES, SPARE_COPIES, LayerPlan
 from slth.embed.shape import Shape
 from slth.embed.solve import Bits, Solved
-from slth.embed.source import LEAST_SAMPLES, MOST_SAMPLES, SPARE_COPIES, Plan
 from slth.errors import InvalidInput, TicketError
+from slth.files import replacing
 
 FORMAT, VERSION = "slth-embedding", 1
 _ARRAYS = {"layers": ("<i8", 2), "mask": ("|u1", 1)}
 _SHAPE = len(fields(Shape))
-_COLUMNS = _SHAPE + len(fields(Plan))
+_COLUMNS = _SHAPE + len(fields(LayerPlan))
 _KEYS = {
     "format",
     "version",
@@ -58,7 +58,7 @@ class Contents:
     """What a file says; masks[k] = (mask, bias mask) of layer k, as slth.embed.solve.Solved."""
 
     shapes: tuple[Shape, ...]
-    plans: tuple[Plan, ...]
+    plans: tuple[LayerPlan, ...]
     seed: int
     construction: Construction
     domain: Even
@@ -76,7 +76,7 @@ def weights_digest(solved: Sequence[Solved]) -> str:
 
 
 def write(path: str | os.PathLike[str], contents: Contents) -> int:
-    """Write the file under a temporary name, then move it into place. Returns its bytes.
+    """Write the file, replacing one of that name in one step. Returns its bytes.
 
     Raises:
         TicketError: the file cannot be written, or is larger than slth reads.
@@ -93,19 +93,10 @@ def write(path: str | os.PathLike[str], contents: Contents) -> int:
             f"{final}: the mask has {mask.nbytes} bytes; files of up to "
             f"{archive.MAX_BYTES // 2} are read. Ask for a larger eps."
         )
-    partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("xb") as stream:
-            arrays = [("layers", table), ("mask", mask)]
-            archive.write(stream, _header(contents), arrays, _ARRAYS)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, final)
-        return final.stat().st_size
-    except OSError as error:
-        raise TicketError(f"{final}: cannot write the embedding: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(final, "the embedding", TicketError) as stream:
+        arrays = [("layers", table), ("mask", mask)]
+        archive.write(stream, _header(contents), arrays, _ARRAYS)
+    return final.stat().st_size
 
 
 def read(path: str | os.PathLike[str]) -> Contents:
@@ -124,7 +115,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
         raise TicketError(f"{path}: cannot read the embedding: {error}") from error
 
 
-def mask_shapes(shape: Shape, plan: Plan, sides: int, copies: int) -> list[tuple[int, int]]:
+def mask_shapes(shape: Shape, plan: LayerPlan, sides: int, copies: int) -> list[tuple[int, int]]:
     """Shapes of the packed mask and bias mask of a layer."""
     bits = shape.channels * sides * shape.taps * plan.samples
     rows = shape.out * copies
@@ -183,12 +174,12 @@ def _contents(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Co
     )
 
 
-def _table(table: np.ndarray) -> tuple[tuple[Shape, ...], tuple[Plan, ...]]:
+def _table(table: np.ndarray) -> tuple[tuple[Shape, ...], tuple[LayerPlan, ...]]:
     if table.shape[1] != _COLUMNS or not 1 <= len(table) <= _MAX_LAYERS:
         damaged("the table of layers has the wrong shape")
     shapes, plans = [], []
     for row in table.tolist():
-        shape, plan = Shape(*row[:_SHAPE]), Plan(*row[_SHAPE:])
+        shape, plan = Shape(*row[:_SHAPE]), LayerPlan(*row[_SHAPE:])
         sizes = row[:5] + row[6:8]
         if min(sizes) < 1 or max(sizes) > _MAX_SIZE or not 0 <= shape.padding <= _MAX_SIZE:
             damaged("a layer's size is out of range")
@@ -234,7 +225,7 @@ def _require_same_ends(first: Shape, last: Shape) -> None:
 def _masks(
     flat: np.ndarray,
     shapes: Sequence[Shape],
-    plans: Sequence[Plan],
+    plans: Sequence[LayerPlan],
     domain: Even,
     copies: Sequence[int],
 ) -> tuple[tuple[Bits, Bits], ...]:

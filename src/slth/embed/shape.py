@@ -8,20 +8,25 @@ from functools import cached_property
 
 import numpy as np
 
+from slth.deep import DeepNetwork
+from slth.doors import as_network
 from slth.embed.operator import Operator, spectral_above
 from slth.errors import InvalidInput
 from slth.layers import (
     Affine,
     Conv,
-    DeepNetwork,
     Dense,
     FloatArray,
     Matrix,
     Residual,
+    Window,
     bias_of,
     conv_matrix,
 )
 from slth.rounding.outward import up_float
+
+# Beyond these sizes products and sums of layers leave the range of normal floats.
+_SMALLEST, _LARGEST = 1e-100, 1e100
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,9 @@ class Shape:
             return kernel.reshape(rows, -1)
         image = (channels, self.in_height, self.in_width)
         shaped = kernel.reshape(rows, channels, self.height, self.width)
-        return conv_matrix(shaped, image, self.stride, self.padding)
+        sides = self.padding, self.padding, self.padding, self.padding
+        window = Window((self.height, self.width), (self.stride, self.stride), sides)
+        return conv_matrix(shaped, image, window)
 
     def operator(self, kernel: FloatArray) -> Operator:
         """The matrix with the bounds of a convolution's norm.
@@ -118,6 +125,13 @@ def shape_of(layer: Affine, before: tuple[int, ...], block: int) -> Shape:
     if isinstance(layer, Dense):
         return Shape(out, image[0], image[1], image[2], 1, 0, image[1], image[2], block)
     height, width = layer.weight.shape[2:]
+    if not (isinstance(layer.stride, int) and isinstance(layer.padding, int)):
+        raise InvalidInput(
+            "convolution with different strides or paddings",
+            got=f"stride {layer.stride}, padding {layer.padding}",
+            expected="one stride and one padding for both axes and all sides",
+            fix="Embed a network with such convolutions only.",
+        )
     if (
         layer.bias is not None
         and 2 * layer.padding + 1 > min(height, width)
@@ -135,8 +149,10 @@ def shape_of(layer: Affine, before: tuple[int, ...], block: int) -> Shape:
 
 
 def target_of(network: DeepNetwork) -> Target:
-    """Raises InvalidInput for a residual block at the input, a biased convolution whose padding
-    leaves no tap that always reads the image."""
+    """Raises InvalidInput for anything but Dense, Conv and Residual items with a ReLU between them
+    and none last, whose weights are exact and neither huge nor tiny; for a residual block at the
+    input, a biased convolution whose padding leaves no tap that always reads the image."""
+    _require_plain(network)
     blocks = _blocks(network)
     shapes, kernels, biases = [], [], []
     for (layer, before), block in zip(network.affine(), blocks, strict=True):
@@ -174,7 +190,7 @@ def network_of(
         if place + 1 == len(shapes) or shapes[place + 1].block != shape.block:
             items.append(Residual(tuple(body)))
             body = []
-    return DeepNetwork(tuple(items), input_shape)
+    return DeepNetwork(tuple(items), input_shape=input_shape)
 
 
 def _blocks(network: DeepNetwork) -> list[int]:
@@ -192,3 +208,37 @@ def _blocks(network: DeepNetwork) -> list[int]:
         else:
             blocks += [index] * len(item.body)
     return blocks
+
+
+def as_target(model: object) -> DeepNetwork:
+    """The network that a model is, up to a last softmax or sigmoid."""
+    return DeepNetwork.of(as_network(model)).before_last()
+
+
+def _require_plain(network: DeepNetwork) -> None:
+    layers = [part for item in network.items for part in getattr(item, "body", (item,))]
+    affine = [layer for layer in layers if isinstance(layer, Dense | Conv)]
+    if len(affine) < len(layers) or network.last is not None:
+        raise InvalidInput(
+            "network with other activations or layers than embedding knows",
+            got=f"a network {network.summary()}",
+            expected="Dense, Conv and Residual items with a ReLU between them and none last",
+            fix="Embed the part of the network before that layer.",
+        )
+    for layer in affine:
+        if layer.weight_rounding is not None or layer.bias_rounding is not None:
+            raise InvalidInput(
+                "network with weights that are known up to rounding",
+                got="a folded normalisation or scaler",
+                expected="weights that are float64 numbers",
+                fix="Round the folded network to float64 first and embed that.",
+            )
+        for array in (layer.weight, bias_of(layer)):
+            largest = float(np.abs(array).max(initial=0.0))
+            if array.size == 0 or (largest != 0.0 and not _SMALLEST <= largest <= _LARGEST):
+                raise InvalidInput(
+                    "weights too large or too small",
+                    got=f"largest magnitude {largest} of {array.size} numbers",
+                    expected=f"all zero, or from {_SMALLEST} to {_LARGEST}",
+                    fix="Rescale the layers.",
+                )

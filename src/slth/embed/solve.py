@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slth.embed.source import Layer
+from slth.embed.samples import Layer
 from slth.layers import FloatArray
-from slth.weights.subset_sum import subset_sum
+from slth.pruning.weights.subset_sum import subset_sum
 
 # Random weights of one block: 16 MiB of products.
 _BLOCK = 1 << 21
@@ -52,7 +52,9 @@ class Solved:
     digest: bytes
 
 
-def solve(layer: Layer, kernel: FloatArray, bias: FloatArray, workers: int, tick: Tick) -> Solved:
+def solve_layer(
+    layer: Layer, kernel: FloatArray, bias: FloatArray, workers: int, tick: Tick
+) -> Solved:
     """Prune a layer to kernel [out, channels with a pool, taps] and bias [out]: for every weight
     the subset of its samples with the nearest sum."""
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth.errors import SlthError
-from slth.lab.outcome import Outcome
 from slth.lab.rows import GapPlan, Series, WidthRow
 from slth.lab.trial import Trial, target_of_seed
+from slth.lab.trial_result import TrialResult
 from slth.network import ReLUNetwork, random_network
 from slth.ticket import Ticket
 
@@ -32,7 +32,7 @@ class Cell:
     ticket: Ticket | None
 
 
-def cell_of(trial: Trial, outcome: Outcome) -> Cell:
+def cell_of(trial: Trial, outcome: TrialResult) -> Cell:
     """The cell of a bisection.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slth.lab.store import Store
 from slth.lab.trial import Trial
@@ -53,19 +53,7 @@ def estimate(trials: Sequence[Trial], store: Store | None) -> Cost:
 
 def _like(trial: Trial) -> Trial:
     """What trials that differ only in their draw have in common."""
-    return Trial(
-        trial.pruning,
-        trial.readout,
-        trial.d,
-        trial.eps,
-        trial.width,
-        0,
-        0,
-        trial.contender,
-        trial.max_width,
-        trial.search_seconds,
-        trial.trial_seconds,
-    )
+    return replace(trial, draw=0, seed=0, after=())
 
 
 def _most(trial: Trial) -> float:

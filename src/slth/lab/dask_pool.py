@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from slth.errors import InvalidInput, MissingExtra, SlthError
 from slth.lab.measure import Earlier, run_trial
-from slth.lab.outcome import Outcome
 from slth.lab.pools import AbstractPool, Note
 from slth.lab.trial import Trial
+from slth.lab.trial_result import TrialResult
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -71,7 +71,7 @@ class DaskPool(AbstractPool):
             self._window = max(2, 2 * sum(threads.values()))
         return self._window
 
-    def submit(self, trial: Trial, earlier: Earlier) -> Future[Outcome]:
+    def submit(self, trial: Trial, earlier: Earlier) -> Future[TrialResult]:
         """Start a trial on the cluster."""
         return self._executor.submit(_work, trial, earlier)
 
@@ -99,13 +99,13 @@ class DaskPool(AbstractPool):
     def _hear(self, event: tuple[float, Any]) -> None:
         """Called by the client's own thread."""
         message = event[1]
-        self._notes.append((message["key"], Outcome(**message["outcome"])))
+        self._notes.append((message["key"], TrialResult(**message["outcome"])))
 
 
-def _work(trial: Trial, earlier: Earlier) -> Outcome:
+def _work(trial: Trial, earlier: Earlier) -> TrialResult:
     from distributed import get_worker
 
-    def say(outcome: Outcome) -> None:
+    def say(outcome: TrialResult) -> None:
         get_worker().log_event(_TOPIC, {"key": trial.key, "outcome": asdict(outcome)})
 
     return run_trial(trial, earlier, say)

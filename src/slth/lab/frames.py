@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from slth.errors import InvalidInput, MissingExtra
+from slth.files import replacing
+from slth.lab.schema import COLUMNS
 from slth.lab.store import Store
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Format = Literal["csv", "parquet"]
 
 # NULL-able whole numbers: as floats they would lose their look.
-_COUNTS = ("width", "max_width", "refuted", "found", "tried", "kept_units", "kept_weights")
+_COUNTS = [name for name, column in COLUMNS.items() if column.kind is int and column.null]
 
 
 def frame(store: Store, **where: object) -> pandas.DataFrame:
@@ -47,23 +47,11 @@ def export(store: Store, path: str | os.PathLike[str], format: Format) -> int:
     if format == "parquet":
         _require("pyarrow")
     table = frame(store)
-    final = Path(path)
-    partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
-    try:
+    with replacing(path, "the export") as stream:
         if format == "csv":
-            table.to_csv(partial, index=False)
+            table.to_csv(stream, index=False)
         else:
-            table.to_parquet(partial, index=False)
-        os.replace(partial, final)
-    except OSError as error:
-        raise InvalidInput(
-            "the export cannot be written",
-            got=f"{final}: {error.strerror or error}",
-            expected="a file name in an existing, writable folder with room",
-            fix="Create the folder or choose another file.",
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+            table.to_parquet(stream, index=False)
     return len(table)
 
 

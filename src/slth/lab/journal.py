@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 
-from slth.lab.outcome import Outcome
-from slth.lab.schema import State
 from slth.lab.store import Store
 from slth.lab.store_writer import StoreWriter
 from slth.lab.ticket_files import read_ticket_bytes
 from slth.lab.trial import Trial
+from slth.lab.trial_result import BestTicket, Proven, State, TrialResult, part_of
 
 
 class AbstractJournal(ABC):
@@ -21,15 +19,15 @@ class AbstractJournal(ABC):
         """How the trial ended; None if it was never begun."""
 
     @abstractmethod
-    def outcome(self, trial: Trial) -> Outcome | None:
+    def outcome(self, trial: Trial) -> TrialResult | None:
         """What is recorded, with the ticket's bytes."""
 
     @abstractmethod
-    def record(self, trial: Trial, outcome: Outcome, attempts: int) -> None:
+    def record(self, trial: Trial, outcome: TrialResult, attempts: int) -> None:
         """Remember a finished trial."""
 
     @abstractmethod
-    def note(self, trial: Trial, outcome: Outcome) -> None:
+    def note(self, trial: Trial, outcome: TrialResult) -> None:
         """Remember the bounds of a running trial."""
 
 
@@ -37,22 +35,22 @@ class MemoryJournal(AbstractJournal):
     """Forgotten with the process."""
 
     def __init__(self) -> None:
-        self.outcomes: dict[Trial, Outcome] = {}
+        self.outcomes: dict[Trial, TrialResult] = {}
 
     def state(self, trial: Trial) -> State | None:
         """See AbstractJournal."""
         outcome = self.outcomes.get(trial)
         return None if outcome is None else outcome.state
 
-    def outcome(self, trial: Trial) -> Outcome | None:
+    def outcome(self, trial: Trial) -> TrialResult | None:
         """See AbstractJournal."""
         return self.outcomes.get(trial)
 
-    def record(self, trial: Trial, outcome: Outcome, attempts: int) -> None:
+    def record(self, trial: Trial, outcome: TrialResult, attempts: int) -> None:
         """See AbstractJournal."""
         self.outcomes[trial] = outcome
 
-    def note(self, trial: Trial, outcome: Outcome) -> None:
+    def note(self, trial: Trial, outcome: TrialResult) -> None:
         """Nothing: only finished trials are asked for."""
 
 
@@ -67,44 +65,37 @@ class StoreJournal(AbstractJournal):
         """See AbstractJournal."""
         return self._reader.state(trial.key)
 
-    def outcome(self, trial: Trial) -> Outcome | None:
+    def outcome(self, trial: Trial) -> TrialResult | None:
         """See AbstractJournal."""
         row = self._reader.row(trial.key)
         if row is None:
             return None
         ticket = None if row.ticket is None else read_ticket_bytes(self._reader.path, row.ticket)
-        return Outcome.of_row(row, ticket)
+        return row.result(ticket)
 
-    def record(self, trial: Trial, outcome: Outcome, attempts: int) -> None:
+    def record(self, trial: Trial, outcome: TrialResult, attempts: int) -> None:
         """See AbstractJournal."""
         self._writer.record(trial, outcome, attempts)
 
-    def note(self, trial: Trial, outcome: Outcome) -> None:
+    def note(self, trial: Trial, outcome: TrialResult) -> None:
         """Record the best of these bounds and those noted before the sweep was last stopped."""
         row = self._reader.row(trial.key)
         if row is not None and row.state == "interrupted":
-            outcome = _best(outcome, Outcome.of_row(row, None))
+            outcome = _best(outcome, row.result(None))
         self._writer.record(trial, outcome)
 
 
-def _best(new: Outcome, old: Outcome) -> Outcome:
+def _best(new: TrialResult, old: TrialResult) -> TrialResult:
     """The stronger proof and the better ticket of two outcomes of one trial."""
     best = new
     if (old.refuted or 0, old.bound or 0.0) > (new.refuted or 0, new.bound or 0.0):
-        best = replace(best, refuted=old.refuted, bound=old.bound)
+        best = best.taking(part_of(Proven, old))
     if _width_and_error(old) < _width_and_error(new):
-        best = replace(
-            best,
-            found=old.found,
-            error_lower=old.error_lower,
-            error_upper=old.error_upper,
-            kept_units=old.kept_units,
-            kept_weights=old.kept_weights,
-        )
+        best = best.taking(part_of(BestTicket, old))
     return best
 
 
-def _width_and_error(outcome: Outcome) -> tuple[float, float]:
+def _width_and_error(outcome: TrialResult) -> tuple[float, float]:
     infinite = float("inf")
     found = infinite if outcome.found is None else outcome.found
     return found, infinite if outcome.error_upper is None else outcome.error_upper

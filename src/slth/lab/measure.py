@@ -8,24 +8,24 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from slth.lab.outcome import Outcome
 from slth.lab.searchers import searcher_of, writes_tickets
 from slth.lab.trial import Trial
-from slth.lab.width import Found, bracket_width, needed_width
+from slth.lab.trial_result import TrialResult, ticket_of
+from slth.lab.width import FoundTicket, bracket_width, needed_width
 from slth.limits import Deadline, Progress, Report, silent
-from slth.solution import Solution, Status
+from slth.solution import Solution, Status, Stop
 from slth.threads import at_most_threads
 from slth.ticket import Ticket
 
 # Called with what is reached so far.
-Say = Callable[[Outcome], None]
+Say = Callable[[TrialResult], None]
 # A trial that another one starts from, and what it gave.
-Earlier = Sequence[tuple[Trial, Outcome]]
+Earlier = Sequence[tuple[Trial, TrialResult]]
 
 _SAY_SECONDS = 1.0
 
 
-def run_trial(trial: Trial, earlier: Earlier, say: Say) -> Outcome:
+def run_trial(trial: Trial, earlier: Earlier, say: Say) -> TrialResult:
     """The trial's outcome; an exception is an outcome too (state "failed").
 
     Args:
@@ -42,14 +42,14 @@ def run_trial(trial: Trial, earlier: Earlier, say: Say) -> Outcome:
             outcome = running.bisect(earlier) if width is None else running.search(width)
     except Exception as error:
         where = "".join(traceback.format_tb(error.__traceback__, limit=-3))
-        outcome = Outcome("failed", message=f"{type(error).__name__}: {error}\n{where}")
+        outcome = TrialResult("failed", message=f"{type(error).__name__}: {error}\n{where}")
     return replace(outcome, seconds=time.monotonic() - started)
 
 
 def _throttled(say: Say) -> Say:
     last = time.monotonic()
 
-    def throttled(outcome: Outcome) -> None:
+    def throttled(outcome: TrialResult) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= _SAY_SECONDS:
@@ -69,22 +69,20 @@ class _Running:
         self._say = say
         self._deadline = Deadline(_seconds(trial.trial_seconds))
 
-    def search(self, width: int) -> Outcome:
+    def search(self, width: int) -> TrialResult:
         """One search at a fixed width."""
 
         def report(progress: Progress) -> None:
             upper = progress.upper if math.isfinite(progress.upper) else None
-            self._say(Outcome("interrupted", bound=progress.lower, error_upper=upper))
+            self._say(TrialResult("interrupted", bound=progress.lower, error_upper=upper))
 
         limit = self._limit()
-        started = time.monotonic()
         solution = self._prune(width, limit, report)
-        undecided = solution.status in (Status.UNKNOWN, Status.FEASIBLE)
-        cut = undecided and time.monotonic() - started >= limit
-        outcome = Outcome("timeout" if cut else "done", solution.status, bound=solution.bound)
-        return replace(outcome, ticket=self._ticket(solution)).with_ticket(solution)
+        cut = solution.stopped is Stop.LIMIT
+        outcome = TrialResult("timeout" if cut else "done", solution.status, bound=solution.bound)
+        return replace(outcome, ticket=self._ticket(solution)).taking(ticket_of(solution))
 
-    def bisect(self, earlier: Earlier) -> Outcome:
+    def bisect(self, earlier: Earlier) -> TrialResult:
         """Bracket the width that the draw needs for eps."""
         trial = self._trial
         eps, widest = trial.eps, trial.max_width
@@ -99,9 +97,9 @@ class _Running:
         tickets = [outcome.ticket for _, outcome in earlier if _reaches(outcome, eps)]
         known = [_found(ticket) for ticket in tickets if ticket is not None]
         found = min(known, key=lambda ticket: ticket.width, default=None)
-        best = Outcome("interrupted", refuted=refuted, bound=bound)
+        best = TrialResult("interrupted", refuted=refuted, bound=bound)
         if found is not None:
-            best = best.with_ticket(found.solution, found.width)
+            best = best.taking(ticket_of(found.solution, found.width))
 
         def search(width: int) -> Solution:
             nonlocal best
@@ -111,7 +109,7 @@ class _Running:
             elif solution.status == Status.REACHED:
                 needed = needed_width(solution)
                 if best.found is None or needed < best.found:
-                    best = best.with_ticket(solution, needed)
+                    best = best.taking(ticket_of(solution, needed))
             best = replace(best, tried=max(width, best.tried or 0))
             self._say(best)
             return solution
@@ -125,7 +123,7 @@ class _Running:
             deadline=self._deadline,
         )
         none = Status.REFUTED if bracket.refuted >= widest else Status.UNKNOWN
-        outcome = Outcome(
+        outcome = TrialResult(
             "timeout" if self._deadline.expired else "done",
             none if bracket.found is None else Status.REACHED,
             refuted=bracket.refuted,
@@ -135,7 +133,7 @@ class _Running:
         if bracket.found is None:
             return outcome
         solution = bracket.found.solution
-        outcome = outcome.with_ticket(solution, bracket.found.width)
+        outcome = outcome.taking(ticket_of(solution, bracket.found.width))
         return replace(outcome, ticket=self._ticket(solution))
 
     def _limit(self) -> float:
@@ -169,16 +167,16 @@ class _Running:
         return ticket.to_bytes()
 
 
-def _reaches(outcome: Outcome, eps: float) -> bool:
+def _reaches(outcome: TrialResult, eps: float) -> bool:
     upper = outcome.error_upper
     return outcome.found is not None and upper is not None and upper <= eps
 
 
-def _found(data: bytes) -> Found:
+def _found(data: bytes) -> FoundTicket:
     """The ticket as bracketing wants it; its error was certified when it was written."""
     ticket = Ticket.from_bytes(data)
     solution = Solution(ticket.mask, ticket.error, ticket.bound, ticket.status, ticket.masked)
-    return Found(needed_width(solution), solution)
+    return FoundTicket(needed_width(solution), solution)
 
 
 def _seconds(limit: float | None) -> float:

@@ -15,11 +15,11 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing.connection import Connection
 
 from slth.lab.measure import Earlier, run_trial
-from slth.lab.outcome import Outcome
 from slth.lab.trial import Trial
+from slth.lab.trial_result import TrialResult
 
 # A running trial's key and its bounds so far.
-Note = tuple[str, Outcome]
+Note = tuple[str, TrialResult]
 
 
 class AbstractPool(ABC):
@@ -31,7 +31,7 @@ class AbstractPool(ABC):
         """How many trials to have submitted at a time: enough that no worker waits."""
 
     @abstractmethod
-    def submit(self, trial: Trial, earlier: Earlier) -> Future[Outcome]:
+    def submit(self, trial: Trial, earlier: Earlier) -> Future[TrialResult]:
         """Start a trial. A dead worker is a `BrokenExecutor`, here or in the future."""
 
     @abstractmethod
@@ -78,7 +78,7 @@ class LocalPool(AbstractPool):
         """As asked for."""
         return self._window
 
-    def submit(self, trial: Trial, earlier: Earlier) -> Future[Outcome]:
+    def submit(self, trial: Trial, earlier: Earlier) -> Future[TrialResult]:
         """Start a trial in a worker."""
         return self._executor.submit(_work, trial, earlier)
 
@@ -119,7 +119,7 @@ class LentPool(AbstractPool):
         """As lent."""
         return self._window
 
-    def submit(self, trial: Trial, earlier: Earlier) -> Future[Outcome]:
+    def submit(self, trial: Trial, earlier: Earlier) -> Future[TrialResult]:
         """Start a trial on the executor."""
         return self._executor.submit(run_trial, trial, earlier, _silent)
 
@@ -137,7 +137,7 @@ class LentPool(AbstractPool):
         """Left to the owner."""
 
 
-def _silent(outcome: Outcome) -> None:
+def _silent(outcome: TrialResult) -> None:
     """Says nothing."""
 
 
@@ -160,8 +160,8 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(trial: Trial, earlier: Earlier) -> Outcome:
-    def say(outcome: Outcome) -> None:
+def _work(trial: Trial, earlier: Earlier) -> TrialResult:
+    def say(outcome: TrialResult) -> None:
         # Shorter than PIPE_BUF, so it is written whole or, if this worker is killed, not at all.
         if _voice is not None:
             _voice.send((trial.key, outcome))

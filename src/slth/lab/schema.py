@@ -1,136 +1,83 @@
-"""The schema of a store: the tables, and a row of them."""
+"""The schema of a store. Its columns are the fields of `Row`: those of `Asked` and `Measured`, and
+what the store adds; SQL, arrays, frames and exports are derived from their names and types.
+
+A new column is a new field there, and a migration here.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, is_dataclass
+from types import NoneType
+from typing import Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
-from slth.lab.trial import Pruning, Trial
-from slth.network import Readout
+from slth.lab.trial import Asked, Trial
+from slth.lab.trial_result import INCIDENTAL, Measured, TrialResult
 from slth.solution import Status
 
-# "slth" in ASCII, and the version of the schema below.
+# "slth" in ASCII.
 APPLICATION = 0x736C7468
-SCHEMA_VERSION = 1
 
-SCHEMA = """
-CREATE TABLE trials (
-    key TEXT PRIMARY KEY NOT NULL,
-    slth TEXT NOT NULL,
-    pruning TEXT NOT NULL,
-    readout TEXT NOT NULL,
-    d INTEGER NOT NULL,
-    eps REAL,
-    width INTEGER,
-    draw INTEGER NOT NULL,
-    seed INTEGER NOT NULL,
-    contender TEXT,
-    max_width INTEGER,
-    search_seconds REAL,
-    trial_seconds REAL,
-    after TEXT NOT NULL,
-    state TEXT NOT NULL,
-    status TEXT,
-    refuted INTEGER,
-    found INTEGER,
-    tried INTEGER,
-    bound REAL,
-    error_lower REAL,
-    error_upper REAL,
-    kept_units INTEGER,
-    kept_weights INTEGER,
-    ticket TEXT,
-    message TEXT,
-    attempts INTEGER NOT NULL,
-    seconds REAL NOT NULL,
-    finished REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE plans (
-    key TEXT PRIMARY KEY NOT NULL,
-    name TEXT NOT NULL,
-    toml TEXT NOT NULL,
-    slth TEXT NOT NULL,
-    started REAL NOT NULL
-);
-"""
-
-# How a trial ended: by itself; cut by its own limit; by an exception or its workers' deaths; not
-# yet (it runs, or the sweep was stopped: the bounds are those reached so far, and the sweep's next
-# run starts it again).
-State = Literal["done", "timeout", "failed", "interrupted"]
+# Migration k (from 0) turns a store of schema k + 1 into one of schema k + 2, as SQL. Rows of older
+# stores have no value of a new column, so it is one that may be NULL:
+#     "ALTER TABLE trials ADD COLUMN name TYPE;"
+# Never change one that was released: stores that went through it exist.
+MIGRATIONS: tuple[str, ...] = ()
 
 
-class Row(NamedTuple):
-    """One trial and what is known of it; `key` is its provenance in reports.
+def schema_version() -> int:
+    """The version of the schema that this slth writes."""
+    return 1 + len(MIGRATIONS)
 
-    The contenders "least-squares" and "minimax" train output weights, so theirs are no tickets:
-    read "refitted network" for "ticket" in their rows, which name no ticket file.
+
+@dataclass(frozen=True, init=False)
+class Row(Measured, Asked):
+    """One trial and what is known of it, see `Asked` and `Measured`.
 
     Attributes:
-        key: see `Trial.key`; slth: the version of the library that ran it.
-        pruning .. trial_seconds: the fields of `Trial`; after: its keys, joined by spaces.
-        state: how it ended, see `State`.
-        status: what is proven. Fixed width: of the search, see `slth.Status`. Bisection:
-            "reached" (a ticket is certified at width `found`), "refuted" (none up to the widest
-            tried) or "unknown". None when it failed or nothing is known yet.
-        refuted: bisection: largest width at which every ticket is proven to err by more than eps.
-        found: bisection: smallest width with a certified ticket, None when none was found.
-        tried: bisection: widest network searched.
-        bound: proven lower bound on the error of every ticket: at the fixed width, or at width
-            `refuted`.
-        error_lower, error_upper: enclosure of the best ticket's uniform error.
-        kept_units, kept_weights: what that ticket keeps.
+        key: see `Trial.key`; its provenance in reports.
+        after: the keys in `Trial.after`, joined by spaces.
         ticket: SHA-256 of its file, see `Store.ticket_path`; None when none was written.
-        message: of a failure.
-        attempts: how often it was started; seconds: wall time of the last; finished: Unix time.
+        attempts: how often it was started; finished: Unix time.
     """
 
     key: str
-    slth: str
-    pruning: Pruning
-    readout: Readout
-    d: int
-    eps: float | None
-    width: int | None
-    draw: int
-    seed: int
-    contender: str | None
-    max_width: int | None
-    search_seconds: float | None
-    trial_seconds: float | None
     after: str
-    state: State
-    status: Status | None
-    refuted: int | None
-    found: int | None
-    tried: int | None
-    bound: float | None
-    error_lower: float | None
-    error_upper: float | None
-    kept_units: int | None
-    kept_weights: int | None
     ticket: str | None
-    message: str | None
-    attempts: int
-    seconds: float
-    finished: float
+    attempts: int = field(metadata=INCIDENTAL)
+    finished: float = field(metadata=INCIDENTAL)
+
+    @classmethod
+    def of(cls, trial: Trial, result: TrialResult, **own: Any) -> Self:
+        """The row that records a result. own: ticket, attempts, finished."""
+        known = {**vars(trial), **vars(result), **own}
+        known |= {"key": trial.key, "after": " ".join(trial.after)}
+        return cls.read(known[name] for name in COLUMNS)
+
+    @classmethod
+    def read(cls, values: Iterable[Any]) -> Self:
+        """The row whose columns have these values, in the order of `COLUMNS`."""
+        # There is no __init__: it would take longer than SQLite does.
+        row = object.__new__(cls)
+        row.__dict__.update(zip(COLUMNS, values, strict=True))
+        if row.status is not None:
+            row.__dict__["status"] = Status(row.status)
+        return row
+
+    def values(self) -> list[Any]:
+        """The values of its columns, in the order of `COLUMNS`."""
+        return [getattr(self, name) for name in COLUMNS]
 
     @property
     def trial(self) -> Trial:
         """The trial of the row."""
-        return Trial(
-            pruning=self.pruning,
-            readout=self.readout,
-            d=self.d,
-            eps=self.eps,
-            width=self.width,
-            draw=self.draw,
-            seed=self.seed,
-            contender=self.contender,
-            max_width=self.max_width,
-            search_seconds=self.search_seconds,
-            trial_seconds=self.trial_seconds,
-            after=tuple(self.after.split()),
-        )
+        asked = {f.name: getattr(self, f.name) for f in fields(Asked)}
+        return Trial(**asked, after=tuple(self.after.split()))
+
+    def result(self, ticket: bytes | None) -> TrialResult:
+        """The result that the row records, with the bytes of its ticket."""
+        measured = {f.name: getattr(self, f.name) for f in fields(Measured)}
+        return TrialResult(**measured, ticket=ticket)
 
 
 class PlanRecord(NamedTuple):
@@ -141,3 +88,47 @@ class PlanRecord(NamedTuple):
     toml: str
     slth: str
     started: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a field is stored: as a str, int or float, and whether it may be NULL."""
+
+    kind: type
+    null: bool
+    incidental: bool
+
+    @property
+    def sql(self) -> str:
+        """Its declaration."""
+        name = {str: "TEXT", int: "INTEGER", float: "REAL"}[self.kind]
+        return name if self.null else f"{name} NOT NULL"
+
+
+def _columns(record: type) -> dict[str, Column]:
+    # The key first, as it leads every table.
+    hints = dict(sorted(get_type_hints(record).items(), key=lambda item: item[0] != "key"))
+    marked = {f.name for f in fields(record) if f.metadata} if is_dataclass(record) else set()
+    return {name: _column(hint, name in marked) for name, hint in hints.items()}
+
+
+def _column(hint: Any, incidental: bool) -> Column:
+    parts = get_args(hint) if NoneType in get_args(hint) else (hint,)
+    (value,) = (part for part in parts if part is not NoneType)
+    kind = str if get_origin(value) is Literal or issubclass(value, str) else value
+    return Column(kind, NoneType in parts, incidental)
+
+
+COLUMNS = _columns(Row)
+
+
+def tables() -> str:
+    """SQL that makes the tables of a new store."""
+    trials, plans = (
+        ",\n    ".join(f"{name} {column.sql}" for name, column in columns.items())
+        for columns in (COLUMNS, _columns(PlanRecord))
+    )
+    return (
+        f"CREATE TABLE trials (\n    {trials},\n    PRIMARY KEY (key)\n) WITHOUT ROWID;\n"
+        f"CREATE TABLE plans (\n    {plans},\n    PRIMARY KEY (key)\n);\n"
+    )

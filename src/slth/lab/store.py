@@ -27,16 +27,19 @@ from typing import Any, Self
 import numpy as np
 
 from slth.errors import InvalidInput, StoreError
-from slth.lab.schema import PlanRecord, Row, State
-from slth.lab.store_file import ROLLBACK_NEEDED, OpenStore, connect, require_store, translated
+from slth.lab.schema import COLUMNS, PlanRecord, Row
+from slth.lab.store_file import (
+    ROLLBACK_NEEDED,
+    OpenStore,
+    connect,
+    require_store,
+    to_read,
+    translated,
+)
 from slth.lab.ticket_files import read_ticket, ticket_file
+from slth.lab.trial_result import State
 from slth.ticket import Ticket
 
-_TEXT = {"key", "slth", "pruning", "readout", "contender", "after", "state", "status", "ticket"}
-_TEXT |= {"message"}
-_WHOLE = {"d", "draw", "seed", "attempts"}
-# What a second run of the same trials may change.
-_INCIDENTAL = {"message", "attempts", "seconds", "finished"}
 _BLOCK = 20_000
 
 
@@ -56,20 +59,22 @@ class Store(OpenStore):
             raise StoreError(f"{file}: no such store. `slth sweep PLAN` makes one.")
         with translated(file):
             try:
-                return cls(file, require_store(file, connect(file, "ro")))
+                return cls(file, to_read(file, connect(file, "ro")))
             except sqlite3.OperationalError as error:
                 if getattr(error, "sqlite_errorname", "") not in ROLLBACK_NEEDED:
                     raise
             # A killed sweep left half a transaction: opening for writing rolls it back.
             try:
-                require_store(file, connect(file, "rw")).close()
+                connection = connect(file, "rw")
+                require_store(file, connection)
+                connection.close()
             except sqlite3.OperationalError as error:
                 raise StoreError(
                     f"{file}: a killed sweep left half a transaction, and the folder cannot be "
                     f"written to roll it back. Copy {file.name} and {file.name}-journal together "
                     "to a folder that can be written, and open the copy."
                 ) from error
-            return cls(file, require_store(file, connect(file, "ro")))
+            return cls(file, to_read(file, connect(file, "ro")))
 
     def count(self, **where: object) -> int:
         """How many rows have these values, e.g. `count(state="failed")`."""
@@ -82,13 +87,13 @@ class Store(OpenStore):
         """The rows with these values (None: NULL), by key, one at a time."""
         clause, values = _condition(where)
         start = f"{clause} AND key > ?" if clause else " WHERE key > ?"
-        query = f"SELECT {', '.join(Row._fields)} FROM trials{start} ORDER BY key LIMIT {_BLOCK}"
+        query = f"SELECT {', '.join(COLUMNS)} FROM trials{start} ORDER BY key LIMIT {_BLOCK}"
         last = ""
         # Block by block: a slow reader must not keep the sweep from writing.
         while True:
             with translated(self._path):
                 block = self._connection.execute(query, [*values, last]).fetchall()
-            yield from map(Row._make, block)
+            yield from map(Row.read, block)
             if len(block) < _BLOCK:
                 return
             last = block[-1][0]
@@ -110,7 +115,7 @@ class Store(OpenStore):
         Texts are object arrays (None: NULL), d, draw, seed and attempts int64, other numbers
         float64 (NaN: NULL). A million rows of ten columns take seconds and about 150 MB.
         """
-        names = names or Row._fields
+        names = names or tuple(COLUMNS)
         _require_columns(names)
         clause, values = _condition(where)
         blocks: list[list[np.ndarray]] = [[] for _ in names]
@@ -123,7 +128,7 @@ class Store(OpenStore):
                 for column, name, entries in zip(
                     blocks, names, zip(*block, strict=True), strict=True
                 ):
-                    if name in _TEXT and name != "key":
+                    if COLUMNS[name].kind is str and name != "key":
                         entries = tuple(map(known.setdefault, entries, entries))
                     column.append(np.array(entries, dtype=_dtype(name)))
         empty = [np.array([], dtype=_dtype(name)) for name in names]
@@ -163,7 +168,7 @@ class Store(OpenStore):
     def digest(self) -> str:
         """SHA-256 (hex) of all that the trials determine: every column of every row by key, but
         messages, attempts and times."""
-        chosen = [name for name in Row._fields if name not in _INCIDENTAL]
+        chosen = [name for name, column in COLUMNS.items() if not column.incidental]
         sha = hashlib.sha256()
         with translated(self._path):
             for values in self._connection.execute(
@@ -174,16 +179,19 @@ class Store(OpenStore):
 
 
 def _dtype(name: str) -> Any:
-    return object if name in _TEXT else np.int64 if name in _WHOLE else np.float64
+    column = COLUMNS[name]
+    if column.kind is str:
+        return object
+    return np.int64 if column.kind is int and not column.null else np.float64
 
 
 def _require_columns(names: Iterable[str]) -> None:
-    unknown = [name for name in names if name not in Row._fields]
+    unknown = [name for name in names if name not in COLUMNS]
     if unknown:
         raise InvalidInput(
             "unknown column of the store",
             got=", ".join(unknown),
-            expected=f"some of {', '.join(Row._fields)}",
+            expected=f"some of {', '.join(COLUMNS)}",
             fix="See slth.lab.store.Row.",
         )
 

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from slth.errors import StoreError
-from slth.lab.schema import APPLICATION, SCHEMA_VERSION
+from slth.lab import schema
+from slth.lab.schema import APPLICATION, schema_version
 
 BUSY_SECONDS = 60.0
 # What a read-only opening says of a transaction that must be rolled back.
@@ -56,17 +57,45 @@ def connect(file: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     )
 
 
-def require_store(file: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
-    """The connection, if it leads to a store of this schema."""
-    application = _pragma(connection, "application_id")
-    version = _pragma(connection, "user_version")
-    if application != APPLICATION:
+def to_read(file: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, if it leads to a store of this schema; of an older one, a copy in memory that
+    is brought up to it: reading changes no file."""
+    if require_store(file, connection) == schema_version():
+        return connection
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.backup(copy)
+    connection.close()
+    return _migrated(file, copy)
+
+
+def to_write(file: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, its store brought up to this schema on the disk."""
+    return _migrated(file, connection)
+
+
+def require_store(file: Path, connection: sqlite3.Connection) -> int:
+    """The schema's version of the store that the connection leads to.
+
+    Raises:
+        StoreError: it leads to something else, or to a store of a newer slth.
+    """
+    if _pragma(connection, "application_id") != APPLICATION:
         raise StoreError(f"{file}: an SQLite file, but not a store of slth. Name another file.")
-    if version != SCHEMA_VERSION:
+    version = _pragma(connection, "user_version")
+    if not 1 <= version <= schema_version():
         raise StoreError(
-            f"{file}: a store of schema {version}; this slth knows {SCHEMA_VERSION}. "
+            f"{file}: a store of schema {version}; this slth knows 1 to {schema_version()}. "
             "Open it with the version of slth that wrote it."
         )
+    return version
+
+
+def _migrated(file: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Each step is a transaction: a death in between leaves a store of some schema."""
+    version = require_store(file, connection)
+    for step in schema.MIGRATIONS[version - 1 :]:
+        version += 1
+        connection.executescript(f"BEGIN;{step};PRAGMA user_version = {version};COMMIT;")
     return connection
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import sqlite3
 import time
 from os import PathLike
@@ -13,16 +11,16 @@ from typing import Self
 
 import slth
 from slth.errors import StoreError
-from slth.lab.outcome import Outcome
+from slth.files import replacing
 from slth.lab.plan import Plan
-from slth.lab.schema import APPLICATION, SCHEMA, SCHEMA_VERSION, Row
-from slth.lab.store_file import OpenStore, connect, require_store, translated
+from slth.lab.schema import APPLICATION, COLUMNS, Row, schema_version, tables
+from slth.lab.store_file import OpenStore, connect, to_write, translated
 from slth.lab.ticket_files import ticket_file
 from slth.lab.trial import Trial
+from slth.lab.trial_result import TrialResult
 
 INSERT = (
-    f"INSERT OR REPLACE INTO trials ({', '.join(Row._fields)}) "
-    f"VALUES ({', '.join('?' * len(Row._fields))})"
+    f"INSERT OR REPLACE INTO trials ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 )
 
 
@@ -56,7 +54,7 @@ class StoreWriter(OpenStore):
                 connection.execute("PRAGMA synchronous = FULL")
                 if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
                     _create(connection)
-                return cls(file, require_store(file, connection), lock)
+                return cls(file, to_write(file, connection), lock)
         except BaseException:
             lock.close()
             raise
@@ -66,16 +64,16 @@ class StoreWriter(OpenStore):
         super().close()
         self._lock.close()
 
-    def record(self, trial: Trial, outcome: Outcome, attempts: int = 1) -> None:
+    def record(self, trial: Trial, outcome: TrialResult, attempts: int = 1) -> None:
         """Write the ticket, then the row, replacing an earlier row of the trial.
 
         Raises:
             StoreError: it cannot be written: a full disk, a lock; what was recorded before stays.
         """
         digest = None if outcome.ticket is None else self._write_ticket(outcome.ticket)
-        row = row_of(trial, outcome, digest, attempts)
+        row = Row.of(trial, outcome, ticket=digest, attempts=attempts, finished=time.time())
         with translated(self._path):
-            self._connection.execute(INSERT, row)
+            self._connection.execute(INSERT, row.values())
 
     def record_plan(self, plan: Plan) -> None:
         """Remember that the plan was run on this store."""
@@ -90,21 +88,16 @@ class StoreWriter(OpenStore):
         final = ticket_file(self._path, digest)
         if final.is_file():
             return digest
-        partial = final.with_name(f".{digest}.{secrets.token_hex(4)}.partial")
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(partial, final)
         except OSError as error:
             raise StoreError(
-                f"{final}: cannot write the ticket ({error.strerror}). Make room or choose another "
-                "folder, and run the same command again; finished trials are kept."
+                f"{final.parent}: cannot make the folder of tickets ({error.strerror}). Make "
+                "room or choose another folder, and run the same command again; finished trials "
+                "are kept."
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(final, "the ticket", StoreError) as stream:
+            stream.write(data)
         return digest
 
 
@@ -135,41 +128,6 @@ def _locked(file: Path) -> sqlite3.Connection:
 
 def _create(connection: sqlite3.Connection) -> None:
     connection.executescript(
-        f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION};"
-        f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
-    )
-
-
-def row_of(trial: Trial, outcome: Outcome, ticket: str | None, attempts: int) -> Row:
-    """The row that records an outcome; `ticket`: the SHA-256 of its file."""
-    return Row(
-        key=trial.key,
-        slth=outcome.slth,
-        pruning=trial.pruning,
-        readout=trial.readout,
-        d=trial.d,
-        eps=trial.eps,
-        width=trial.width,
-        draw=trial.draw,
-        seed=trial.seed,
-        contender=trial.contender,
-        max_width=trial.max_width,
-        search_seconds=trial.search_seconds,
-        trial_seconds=trial.trial_seconds,
-        after=" ".join(trial.after),
-        state=outcome.state,
-        status=outcome.status,
-        refuted=outcome.refuted,
-        found=outcome.found,
-        tried=outcome.tried,
-        bound=outcome.bound,
-        error_lower=outcome.error_lower,
-        error_upper=outcome.error_upper,
-        kept_units=outcome.kept_units,
-        kept_weights=outcome.kept_weights,
-        ticket=ticket,
-        message=outcome.message,
-        attempts=attempts,
-        seconds=outcome.seconds,
-        finished=time.time(),
+        f"BEGIN;{tables()}PRAGMA application_id = {APPLICATION};"
+        f"PRAGMA user_version = {schema_version()};COMMIT;"
     )

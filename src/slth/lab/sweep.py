@@ -12,10 +12,10 @@ from typing import Literal
 import slth
 from slth.errors import SlthError
 from slth.lab.journal import AbstractJournal
-from slth.lab.outcome import Outcome
 from slth.lab.plan import Chain
 from slth.lab.pools import AbstractPool
 from slth.lab.trial import Trial
+from slth.lab.trial_result import TrialResult
 
 # A trial whose workers die this often is a failure.
 MOST_ATTEMPTS = 3
@@ -28,7 +28,7 @@ class Event:
 
     kind: Literal["started", "noted", "ended"]
     trial: Trial
-    outcome: Outcome | None = None
+    outcome: TrialResult | None = None
 
 
 Watch = Callable[[Event], None]
@@ -53,7 +53,7 @@ def run_chains(
         StoreError: the journal cannot be written; what was recorded stays.
         SlthError: a worker has another version of slth.
     """
-    run = _Run(chains, pool, journal, watch, retry_failed)
+    run = _Sweep(chains, pool, journal, watch, retry_failed)
     try:
         run.loop()
     except KeyboardInterrupt:
@@ -75,7 +75,7 @@ class _ChainRun:
         return self.chain[self.at]
 
 
-class _Run:
+class _Sweep:
     """One call of run_chains."""
 
     def __init__(
@@ -94,7 +94,7 @@ class _Run:
         # Chains that go on, and chains whose trial was with the workers when one died.
         self._ready: deque[_ChainRun] = deque()
         self._suspects: deque[_ChainRun] = deque()
-        self._pending: dict[Future[Outcome], _ChainRun] = {}
+        self._pending: dict[Future[TrialResult], _ChainRun] = {}
         self._noted = time.monotonic()
 
     def loop(self) -> None:
@@ -153,7 +153,7 @@ class _Run:
                     return run
                 run.at += 1
 
-    def _collect(self, future: Future[Outcome]) -> None:
+    def _collect(self, future: Future[TrialResult]) -> None:
         """Record what a finished future brought."""
         try:
             outcome = future.result()
@@ -162,10 +162,10 @@ class _Run:
             return
         except Exception as error:
             self._pool.require_alive(error)
-            outcome = Outcome("failed", message=f"{type(error).__name__}: {error}")
+            outcome = TrialResult("failed", message=f"{type(error).__name__}: {error}")
         self._end(self._pending.pop(future), outcome)
 
-    def _end(self, run: _ChainRun, outcome: Outcome) -> None:
+    def _end(self, run: _ChainRun, outcome: TrialResult) -> None:
         trial = run.trial
         if outcome.slth != slth.__version__:
             raise SlthError(
@@ -193,11 +193,11 @@ class _Run:
                 self._suspects.append(run)
             else:
                 run.deaths -= 1
-                noted = self._journal.outcome(run.trial) or Outcome("failed")
+                noted = self._journal.outcome(run.trial) or TrialResult("failed")
                 message = f"its worker process died {MOST_ATTEMPTS} times"
                 self._end(run, replace(noted, state="failed", message=message))
 
 
-def _brought(future: Future[Outcome]) -> bool:
+def _brought(future: Future[TrialResult]) -> bool:
     """Whether the future holds an outcome."""
     return future.done() and not future.cancelled() and future.exception() is None

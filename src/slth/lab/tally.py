@@ -7,10 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from slth.lab.outcome import Outcome
 from slth.lab.store import Store
 from slth.lab.sweep import Event
 from slth.lab.trial import Trial
+from slth.lab.trial_result import TrialResult
 
 
 class Tally:
@@ -34,7 +34,7 @@ class Tally:
             self.total += 1
             row = None if store is None else store.row(trial.key)
             if row is not None and row.state != "interrupted":
-                self._count(trial, Outcome.of_row(row, None))
+                self._count(trial, row.result(None))
 
     def watch(self, event: Event) -> None:
         """Take an event into account."""
@@ -48,7 +48,7 @@ class Tally:
         elif event.outcome is not None:
             self._fact(event.trial).learn(event.trial, event.outcome)
 
-    def _count(self, trial: Trial, outcome: Outcome) -> None:
+    def _count(self, trial: Trial, outcome: TrialResult) -> None:
         self.states[outcome.state] += 1
         fact = self._fact(trial)
         fact.ended += 1
@@ -77,7 +77,7 @@ class Fact:
         self._error = (math.inf, 0)
         self._bracket: tuple[float, int, float] | None = None
 
-    def learn(self, trial: Trial, outcome: Outcome) -> None:
+    def learn(self, trial: Trial, outcome: TrialResult) -> None:
         """Keep what is better than before."""
         if trial.width is not None:
             upper = math.inf if outcome.error_upper is None else outcome.error_upper

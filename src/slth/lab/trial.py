@@ -17,8 +17,8 @@ Pruning = Literal["neurons", "weights"]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What is asked, of which draw, within which limits. Equal trials have equal keys.
+class Asked:
+    """What is asked, of which draw, within which limits; each field is a column of the store.
 
     Attributes:
         pruning, readout, d: what is pruned and how.
@@ -30,8 +30,6 @@ class Trial:
         max_width: widest network that bisection tries; None for a fixed width.
         search_seconds: limit of one search at one width; trial_seconds: of the whole trial; None
             is no limit.
-        after: keys of the trials whose proofs and tickets this one starts from, so that equal
-            keys mean equal questions with equal beginnings.
     """
 
     pruning: Pruning
@@ -45,6 +43,17 @@ class Trial:
     max_width: int | None = None
     search_seconds: float | None = None
     trial_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Trial(Asked):
+    """A question and what its answer starts from. Equal trials have equal keys.
+
+    Attributes:
+        after: keys of the trials whose proofs and tickets this one starts from, so that equal
+            keys mean equal questions with equal beginnings.
+    """
+
     after: tuple[str, ...] = ()
 
     @cached_property

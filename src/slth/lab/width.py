@@ -25,7 +25,7 @@ _CLOSE = 1.05
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundTicket:
     """A certified ticket: the width it needs (its last kept unit), and the solution."""
 
     width: int
@@ -44,7 +44,7 @@ class WidthBracket:
 
     refuted: int
     refuted_bound: float
-    found: Found | None
+    found: FoundTicket | None
     tried: int
 
 
@@ -59,7 +59,7 @@ def bracket_width(
     *,
     refuted: int,
     refuted_bound: float,
-    found: Found | None,
+    found: FoundTicket | None,
     max_width: int,
     deadline: Deadline | None = None,
 ) -> WidthBracket:
@@ -81,7 +81,7 @@ def bracket_width(
         tried = max(tried, width)
         solution = search(width)
         if solution.status == Status.REACHED:
-            candidate = Found(needed_width(solution), solution)
+            candidate = FoundTicket(needed_width(solution), solution)
             if found is None or candidate.width < found.width:
                 found = candidate
         elif solution.status == Status.REFUTED:

@@ -1,12 +1,13 @@
-"""The page of a gap run: one self-contained HTML file, drawn from the run's rows only."""
+"""The page of a gap run: one self-contained HTML file, drawn from the run alone: its rows, and the
+networks and targets that its plan determines; the paper's bounds are computed for its d and eps."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from pathlib import Path
 
-from slth.errors import InvalidInput, MissingExtra
+from slth.errors import MissingExtra
+from slth.files import write_text
 from slth.lab.rows import GapRun
 
 
@@ -30,24 +31,4 @@ def write_page(run: GapRun, path: str | os.PathLike[str]) -> None:
     # Imported late: slth loads no plotting library until a page is asked for.
     from slth.report.page import render
 
-    write_text(Path(path), render(run))
-
-
-def write_text(target: Path, text: str) -> None:
-    """Write a file, replacing one of that name in one step.
-
-    Raises:
-        InvalidInput: it cannot be written.
-    """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise InvalidInput(
-            "the file cannot be written",
-            got=f"{target}: {error.strerror or error}",
-            expected="a file name in an existing, writable folder with 6 MB to spare",
-            fix="Create the folder or choose another file.",
-        ) from error
+    write_text(path, render(run))

@@ -4,6 +4,7 @@ Proven from below, certified from above."""
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from typing import get_args
 
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 from slth.lab.curves import Curve, WidthCell
 from slth.network import Readout
 from slth.report.curve_marks import mark_of
-from slth.report.marks import Mark, axis, layout, log_ticks, marker_swatch, swatch
+from slth.report.marks import Mark, axis, layout, marker_swatch, swatch, width_axis
 from slth.report.panel import LegendEntry, Panel, Table
 from slth.report.provenance import trials
 from slth.report.wording import eps_text, width_text
@@ -237,14 +238,7 @@ def _table(
                 curve.label,
                 curve.d,
                 cell.refuted_width.value,
-                *(
-                    value if math.isfinite(value) else None
-                    for value in (
-                        cell.found_width.value,
-                        cell.found_width.low,
-                        cell.found_width.high,
-                    )
-                ),
+                *astuple(cell.found_width),
                 len(cell.seeds),
                 theory.get(curve.d) if curve[:2] == ("neurons", "linear") else None,
                 alone.get(curve.d) if curve.pruning == "neurons" else None,
@@ -263,10 +257,5 @@ def _layout(dimensions: list[int], low: float, high: float) -> go.Layout:
             tickvals=dimensions,
             range=[dimensions[0] - 0.3, dimensions[-1] + 0.3],
         ),
-        yaxis=axis(
-            "width <i>N</i> (hidden units)",
-            type="log",
-            range=[math.log10(low), math.log10(high)],
-            **log_ticks(low, high),
-        ),
+        yaxis=width_axis(low, high),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -105,7 +106,7 @@ def _table(curves: dict[Curve, list[ErrorCell]]) -> Table:
                 curve.label,
                 curve.d,
                 cell.width,
-                *(value if math.isfinite(value) else None for value in _triple(cell)),
+                *astuple(median_interval(cell.upper)),
                 float(np.median(cell.bound)),
                 len(cell.upper),
                 trials(cell.keys, rows),
@@ -114,11 +115,6 @@ def _table(curves: dict[Curve, list[ErrorCell]]) -> Table:
             for cell in cells
         ),
     )
-
-
-def _triple(cell: ErrorCell) -> tuple[float, float, float]:
-    median = median_interval(cell.upper)
-    return median.value, median.low, median.high
 
 
 def _layout(widths: list[int]) -> go.Layout:

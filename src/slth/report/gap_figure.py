@@ -16,9 +16,9 @@ from slth.report.marks import (
     area_swatch,
     axis,
     layout,
-    log_ticks,
     marker_swatch,
     swatch,
+    width_axis,
 )
 from slth.report.panel import LegendEntry, Panel, Table
 from slth.report.wording import (
@@ -74,12 +74,7 @@ def gap_panel(run: GapRun) -> Panel:
             ticktext=[f"{eps:.3g}" for eps in run.plan.eps],
             showgrid=False,
         ),
-        yaxis=axis(
-            "width <i>N</i> (hidden units)",
-            type="log",
-            range=[math.log10(_floor(run)), math.log10(_ceiling(run))],
-            **log_ticks(_floor(run), _ceiling(run)),
-        ),
+        yaxis=width_axis(_floor(run), _ceiling(run)),
     )
     if any(row.refuted > _floor(run) for row in run.rows):
         figure.add_annotation(
@@ -276,9 +271,9 @@ def _table(run: GapRun) -> Table:
                 s.eps,
                 1 / s.eps,
                 s.refuted,
-                _finite(s.found),
-                _finite(s.found_low),
-                _finite(s.found_high),
+                s.found,
+                s.found_low,
+                s.found_high,
                 s.draws,
                 s.missing,
             )
@@ -324,10 +319,6 @@ def _steps(part: list[Summary], heights: list[float]) -> tuple[list[float], list
     if len(x) == 1:
         return [x[0] / _LONE, x[0] * _LONE], [heights[0], heights[0]]
     return x, heights
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _widths(run: GapRun) -> list[float]:

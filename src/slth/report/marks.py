@@ -101,7 +101,17 @@ def layout(height: int, **options: object) -> go.Layout:
     return go.Layout(**(house | options))
 
 
-def log_ticks(low: float, high: float) -> dict[str, object]:
+def width_axis(low: float, high: float) -> dict[str, object]:
+    """A logarithmic axis of widths."""
+    return axis(
+        "width <i>N</i> (hidden units)",
+        type="log",
+        range=[math.log10(low), math.log10(high)],
+        **_log_ticks(low, high),
+    )
+
+
+def _log_ticks(low: float, high: float) -> dict[str, object]:
     """Ticks of a logarithmic axis of widths at 1, 2, 5 in each decade, or at powers of ten
     where those would crowd."""
     steps = (1, 2, 5) if high / low < 3000 else (1,)

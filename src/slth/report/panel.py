@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -51,8 +52,8 @@ class Table:
 
     @classmethod
     def of(cls, columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> Table:
-        """From any iterables."""
-        return cls(tuple(columns), tuple(tuple(row) for row in rows))
+        """From any iterables; numbers that are infinite or unknown become empty cells."""
+        return cls(tuple(columns), tuple(tuple(map(_finite, row)) for row in rows))
 
     def to_csv(self) -> str:
         """The table as CSV, every float in full."""
@@ -80,6 +81,10 @@ class Table:
             f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}</div>"
         )
+
+
+def _finite(value: Cell) -> Cell:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _cell(value: Cell) -> str:

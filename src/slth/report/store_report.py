@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slth.errors import InvalidInput
+from slth.files import write_text
 from slth.lab.store import Store
-from slth.report import require_plotting, write_text
+from slth.report import require_plotting
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
 from slth.lab.curves import Curve, WidthCell, exponent, units_per_bit
-from slth.report.marks import Mark, axis, layout, log_ticks, marker_swatch, swatch
+from slth.report.marks import Mark, axis, layout, marker_swatch, swatch, width_axis
 from slth.report.panel import LegendEntry, Panel, Table
 from slth.report.provenance import trials
 from slth.report.wording import interval_text, number
@@ -203,7 +203,7 @@ def _table(drawn: list[Drawn]) -> Table:
                 cell.eps,
                 1 / cell.eps,
                 cell.refuted_width.value,
-                *(_finite(x) for x in _triple(cell)),
+                *astuple(cell.found_width),
                 len(cell.seeds),
                 int(np.isinf(cell.found).sum()),
                 trials(cell.keys, whole),
@@ -212,14 +212,6 @@ def _table(drawn: list[Drawn]) -> Table:
             for cell in entry.cells
         ),
     )
-
-
-def _triple(cell: WidthCell) -> tuple[float, float, float]:
-    return cell.found_width.value, cell.found_width.low, cell.found_width.high
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _layout(cells: list[WidthCell], low: float, high: float) -> go.Layout:
@@ -235,10 +227,5 @@ def _layout(cells: list[WidthCell], low: float, high: float) -> go.Layout:
             ticktext=[number(x, 4) for x in shown],
             range=[math.log10(inverse[0]) - margin, math.log10(inverse[-1]) + margin],
         ),
-        yaxis=axis(
-            "width <i>N</i> (hidden units)",
-            type="log",
-            range=[math.log10(low), math.log10(high)],
-            **log_ticks(low, high),
-        ),
+        yaxis=width_axis(low, high),
     )

@@ -1,11 +1,11 @@
 """The paper made executable: Ferré et al., arXiv 2603.02234 v2, every statement with numbers.
 
 Functions take arrays (`hidden` [width, d], `output` [width], `target` [d]) and import nothing else
-of slth but its errors. Results that are called bounds are `Bound`s: value, assumptions, source,
+of slth but its errors. Results that are called bounds are `Statement`s: value, assumptions, source,
 whether they are proven, and whether they are vacuous.
 """
 
-from slth.theory.audit import AuditLine, Verdict, audit
+from slth.theory.audit import AuditLine, Finding, audit
 from slth.theory.breakpoints import Bins, Kinks, family_count, family_points, kinks, make_bins
 from slth.theory.broken import AffineFit, affine_fit, bin_errors, broken_bins
 from slth.theory.chains import (
@@ -17,7 +17,8 @@ from slth.theory.chains import (
     lemma7,
     log_at_zero,
 )
-from slth.theory.covering import covering_failure, covering_width, max_refuted_width
+from slth.theory.counting import counting_width
+from slth.theory.covering import covering_failure, covering_width
 from slth.theory.lemmas import (
     GuaranteedError,
     broken_bin_error,
@@ -33,37 +34,51 @@ from slth.theory.processes import (
     couple,
     pruning_process,
 )
-from slth.theory.result import Bound, Standing
+from slth.theory.refuted import max_refuted_width
+from slth.theory.result import Evidence, Statement
 from slth.theory.route import Constants, constants, lemma8, lemma9, route_width, union_bound
 from slth.theory.single import (
     cap_probability,
+    drawn_unit_refuted_width,
+    log_cap_probability,
     single_unit_refuted_width,
     single_unit_sufficient_width,
     success_by_chance,
 )
+from slth.theory.small_units import small_units, small_units_width
+from slth.theory.spectral import spectral_width
 from slth.theory.widths import (
+    axis_mask_width,
     neuron_pruning_sufficient_width,
     subset_sum_needed,
     subset_sum_width,
     weight_pruning_width,
+)
+from slth.theory.zonal import (
+    ZonalMeasure,
+    universal_constant,
+    weight_mask_width,
+    zonal_width,
 )
 
 __all__ = [
     "AffineFit",
     "AuditLine",
     "Bins",
-    "Bound",
     "Chain",
     "Constants",
     "CoupledPath",
+    "Evidence",
+    "Finding",
     "GuaranteedError",
     "Kinks",
     "PlanRow",
     "PruningPath",
-    "Standing",
-    "Verdict",
+    "Statement",
+    "ZonalMeasure",
     "affine_fit",
     "audit",
+    "axis_mask_width",
     "bin_errors",
     "broken_bin_error",
     "broken_bins",
@@ -71,9 +86,11 @@ __all__ = [
     "capped_process",
     "chernoff_lemma7",
     "constants",
+    "counting_width",
     "couple",
     "covering_failure",
     "covering_width",
+    "drawn_unit_refuted_width",
     "exact_law",
     "family_count",
     "family_points",
@@ -85,6 +102,7 @@ __all__ = [
     "lemma8",
     "lemma9",
     "log_at_zero",
+    "log_cap_probability",
     "make_bins",
     "max_refuted_width",
     "missing_breakpoint_error",
@@ -94,10 +112,16 @@ __all__ = [
     "route_width",
     "single_unit_refuted_width",
     "single_unit_sufficient_width",
+    "small_units",
+    "small_units_width",
+    "spectral_width",
     "subset_sum_needed",
     "subset_sum_width",
     "success_by_chance",
     "three_point_error",
     "union_bound",
+    "universal_constant",
+    "weight_mask_width",
     "weight_pruning_width",
+    "zonal_width",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -21,6 +21,14 @@ def precision(bits: int) -> Iterator[None]:
         yield
     finally:
         ctx.prec = before
+
+
+def total(values: Iterable[arb]) -> arb:
+    """The sum of balls; 0 for none."""
+    result = arb(0)
+    for value in values:
+        result += value
+    return result
 
 
 def float_above(value: arb) -> float:
@@ -63,22 +71,23 @@ def _beta_half(n: int, bits: int) -> arb:
 
 
 def floor_of(value: arb) -> int:
-    """An integer <= every number in the ball: the floor of its lower end."""
-    return _integer(value.lower().floor())
+    """An integer <= every number in the ball: the floor of its lower end, of any size."""
+    mantissa, exponent = _exact(value.lower())
+    return mantissa << exponent if exponent >= 0 else mantissa >> -exponent
 
 
 def ceil_of(value: arb) -> int:
-    """An integer >= every number in the ball: the ceiling of its upper end."""
-    return _integer(value.upper().ceil())
+    """An integer >= every number in the ball: the ceiling of its upper end, of any size."""
+    return -floor_of(-value)
 
 
-def _integer(value: arb) -> int:
-    exact = value.unique_fmpz()
-    if exact is None:
+def _exact(value: arb) -> tuple[int, int]:
+    if not value.is_finite():
         raise InvalidInput(
             "a bound is beyond the working precision",
             got=str(value),
-            expected="a width below about 1e28",
+            expected="a finite width",
             fix="Ask for a larger eps or a smaller d.",
         )
-    return int(exact)
+    mantissa, exponent = value.man_exp()
+    return int(mantissa), int(exponent)

@@ -26,14 +26,7 @@ from flint import arb
 
 from slth.errors import InvalidInput, require_positive
 from slth.theory.arithmetic import cap_measure, float_above, float_ball, floor_of, precision
-from slth.theory.result import (
-    PAPER,
-    Bound,
-    Standing,
-    require_dimension,
-    require_open_unit,
-    require_radius,
-)
+from slth.theory.result import Evidence, Statement, require_dimension, require_open_unit
 
 _BITS = 96
 # The largest width looked for; beyond it the answer is "at least this".
@@ -42,31 +35,9 @@ _LARGEST = 1 << 60
 _TAIL = 1e-60
 
 
-def max_refuted_width(d: int, eps: float, radius: float, delta: float) -> Bound:
-    """Theorem 1 with numbers: the largest proven N at which, with probability >= 1 - delta over
-    the draw, every subset of N units errs by more than eps on the ball of that radius.
-
-    The constants of the theorem's form: the error constant C is 1 (the error refuted is eps
-    itself), and `constants["c"]` is value * eps / d. The paper's own argument has a gap (see
-    the audit), so the value comes from the covering argument of this module.
-
-    Args:
-        d: input dimension, >= 2.
-        eps: error to refute, 0 < eps < 1.
-        radius: radius of the ball, >= 2.
-        delta: allowed failure probability, 0 < delta < 1.
-
-    Raises:
-        InvalidInput: d < 2, radius < 2, eps or delta outside (0, 1).
-    """
-    d = require_dimension(d)
-    eps = require_open_unit("eps", eps)
-    radius = require_radius(radius)
-    return covering_width(d, eps, radius, delta)
-
-
-def covering_width(d: int, eps: float, radius: float, delta: float) -> Bound:
-    """`max_refuted_width` for any radius > 0 and any eps > 0 (only eps / radius matters)."""
+def covering_width(d: int, eps: float, radius: float, delta: float) -> Statement:
+    """The largest N that the covering argument refutes with probability >= 1 - delta, for any
+    radius > 0 and any eps > 0 (only eps / radius matters)."""
     d = require_dimension(d)
     relative = require_positive("eps", eps) / require_positive("radius", radius)
     relative = math.nextafter(relative, math.inf)
@@ -79,12 +50,12 @@ def covering_width(d: int, eps: float, radius: float, delta: float) -> Bound:
             candidates["orthonormal points"] = _orthonormal_width(d, relative, delta)
     route = max(candidates, key=lambda name: candidates[name])
     value = candidates[route]
-    return Bound(
-        name="Theorem 1, by covering",
+    return Statement(
+        name="covering bound",
         value=value,
         meaning="every subset of this many units errs by more than eps with probability "
         ">= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=value < 1,
         assumptions=(
             "linear readout",
@@ -93,9 +64,8 @@ def covering_width(d: int, eps: float, radius: float, delta: float) -> Bound:
             "target max(<w*, x>, 0), ||w*|| = 1",
             f"route: {route}",
         ),
-        source=f"this package, docs/theory/covering.md; the claim is Theorem 1 of {PAPER}",
+        source="this package, docs/theory/covering.md",
         constants={
-            "C": 1.0,
             "c": value * eps / d,
             "arc_half_angle": 2.0 * math.atan(2.0 * relative) if relative < 0.5 else math.pi / 2,
             **{name.replace(" ", "_"): float(width) for name, width in candidates.items()},

@@ -13,26 +13,28 @@ from slth.errors import InvalidInput, require_count, require_positive
 PAPER = "Ferré et al., Structured vs. Unstructured Pruning, arXiv 2603.02234 v2"
 
 
-class Standing(StrEnum):
+class Evidence(StrEnum):
     """PROVEN: a theorem under the assumptions listed. CONDITIONAL: the assumptions include a step
-    that is not proven (or is false); the number is what the argument would give. MEASURED: an
-    observation on random draws. CONJECTURED: stated by its authors without proof."""
+    that is not proven (or is false); the number is what the argument would give. SKETCHED: an
+    argument not written out in full. MEASURED: an observation on random draws. CONJECTURED: stated
+    by its authors without proof, or extrapolated."""
 
     PROVEN = "proven"
     CONDITIONAL = "conditional"
+    SKETCHED = "sketched"
     MEASURED = "measured"
     CONJECTURED = "conjectured"
 
 
 @dataclass(frozen=True)
-class Bound:
+class Statement:
     """One statement with its number.
 
     Attributes:
         name: which statement.
-        value: the number, rounded to the safe side when `standing` is "proven".
+        value: the number, rounded to the safe side when `status` is "proven".
         meaning: what the number bounds.
-        standing: see Standing.
+        status: see Evidence.
         vacuous: the statement says nothing at these parameters (a width bound below 1, a
             probability bound of 1 or more).
         assumptions: everything the statement needs.
@@ -43,7 +45,7 @@ class Bound:
     name: str
     value: float | int
     meaning: str
-    standing: Standing
+    status: Evidence
     vacuous: bool
     assumptions: tuple[str, ...]
     source: str
@@ -55,7 +57,7 @@ class Bound:
             "name": self.name,
             "value": plain_number(self.value),
             "meaning": self.meaning,
-            "standing": str(self.standing),
+            "status": str(self.status),
             "vacuous": self.vacuous,
             "assumptions": list(self.assumptions),
             "source": self.source,

@@ -24,8 +24,8 @@ from slth.theory.breakpoints import Bins, family_count, make_bins
 from slth.theory.chains import Chain, lemma7_array
 from slth.theory.result import (
     PAPER,
-    Bound,
-    Standing,
+    Evidence,
+    Statement,
     require_dimension,
     require_open_unit,
     require_radius,
@@ -128,16 +128,16 @@ def constants(eps: float, radius: float, *, gamma: float, margin: float, share: 
     )
 
 
-def lemma8(d: int, k: int, chosen: Constants) -> Bound:
+def lemma8(d: int, k: int, chosen: Constants) -> Statement:
     """log p_k <= floor(d/2) log Pr(B_k = 0), by Lemma 7 with constants. Conditional."""
     d = require_dimension(d)
     k = require_count("k", k, least=1)
     value = family_count(d) * float(lemma7_array(chosen.chain, np.array([k]))[0])
-    return Bound(
+    return Statement(
         name="Lemma 8",
         value=value,
         meaning="log of the claimed upper bound on p_k",
-        standing=Standing.CONDITIONAL,
+        status=Evidence.CONDITIONAL,
         vacuous=value >= 0.0,
         assumptions=_GRANTED,
         source=f"{PAPER}, Lemmas 3, 4, 5, 7, 8",
@@ -174,7 +174,7 @@ def union_bound(log_p: NDArray[np.float64]) -> float:
     return float(np.logaddexp.reduce(_log_binomials(width, width) + log_p))
 
 
-def route_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def route_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """The largest N for which the paper's argument, its two gaps granted, gives a failure
     probability <= delta, optimised over gamma, margin and T."""
     d = require_dimension(d)
@@ -197,12 +197,12 @@ def route_width(d: int, eps: float, radius: float, delta: float) -> Bound:
                 if width > best:
                     best = width
                     spelled = _spelled(chosen)
-    return Bound(
+    return Statement(
         name="Theorem 1, the paper's route",
         value=best,
         meaning="every subset of this many units errs by more than eps with probability "
         ">= 1 - delta, IF the granted steps held",
-        standing=Standing.CONDITIONAL,
+        status=Evidence.CONDITIONAL,
         vacuous=best < 1,
         assumptions=_GRANTED,
         source=f"{PAPER}, Theorem 1, eqs. 1 to 10",

@@ -20,8 +20,8 @@ from slth.errors import require_count, require_positive
 from slth.theory.arithmetic import ceil_of, float_above, float_ball, floor_of, precision
 from slth.theory.result import (
     PAPER,
-    Bound,
-    Standing,
+    Evidence,
+    Statement,
     require_dimension,
     require_open_unit,
 )
@@ -40,7 +40,15 @@ def cap_probability(d: int, eps: float) -> float:
         return float_above(_cap(d, float_ball(eps)))
 
 
-def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def log_cap_probability(d: int, eps: float) -> float:
+    """log of `cap_probability`, also where that is below the least float64; rounded up."""
+    d = require_dimension(d)
+    eps = require_open_unit("eps", eps)
+    with precision(_BITS):
+        return float_above(_cap(d, float_ball(eps)).log())
+
+
+def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """Lemma 10 with numbers: at this width no single unit, whatever its output weight is changed
     to, comes within eps with probability >= 1 - delta. Exact law, union over units exact too."""
     d = require_dimension(d)
@@ -52,11 +60,11 @@ def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -
             cap = _cap(d, float_ball(math.nextafter(relative, math.inf)))
             ratio = (-float_ball(delta)).log1p() / (-cap).log1p()
             value = floor_of(ratio)
-    return Bound(
+    return Statement(
         name="Lemma 10",
         value=value,
         meaning="no single unit of this many comes within eps with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=value < 1,
         assumptions=(
             "one unit is kept",
@@ -68,7 +76,38 @@ def single_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -
     )
 
 
-def single_unit_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def drawn_unit_refuted_width(d: int, eps: float, radius: float, delta: float) -> Statement:
+    """At this width no single unit, *as drawn*, comes within eps with probability >= 1 - delta.
+
+    Within e = eps/R needs an angle with sin <= e, and |alpha cos - 1| <= e at x = w*: alpha, which
+    is independent of the direction, lies in an interval of length (1 + e)/sqrt(1 - e^2) - (1 - e),
+    where its density is at most half of sqrt(2/pi) E 1/||w||. So the chance is of order e^d.
+    """
+    d = require_dimension(d)
+    delta = require_open_unit("delta", delta)
+    relative = require_positive("eps", eps) / require_positive("radius", radius)
+    value = 0
+    if relative < 1.0:
+        with precision(_BITS):
+            e = float_ball(math.nextafter(relative, math.inf))
+            inverse = ((arb(d - 1) / 2).lgamma() - (arb(d) / 2).lgamma()).exp() / arb(2).sqrt()
+            density = (2 / arb.pi()).sqrt() * inverse / 2
+            length = (1 + e) / (1 - e * e).sqrt() - (1 - e)
+            chance = _cap(d, e) * (density * length).min(arb(1))
+            value = floor_of((-float_ball(delta)).log1p() / (-chance).log1p())
+    return Statement(
+        name="one unit as drawn",
+        value=value,
+        meaning="no single unit of this many, unchanged, comes within eps with probability "
+        ">= 1 - delta",
+        status=Evidence.PROVEN,
+        vacuous=value < 1,
+        assumptions=("one unit is kept, nothing refitted", "a ~ N(0, 1), w ~ N(0, I_d)"),
+        source="this package, docs/theory/lemma-10.md",
+    )
+
+
+def single_unit_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """A width at which some single unit, unchanged, is within eps with probability >= 1 - delta."""
     d = require_dimension(d)
     delta = require_open_unit("delta", delta)
@@ -77,11 +116,11 @@ def single_unit_sufficient_width(d: int, eps: float, radius: float, delta: float
         chance = unit_ball_probability(d, float_ball(relative))
         ratio = float_ball(delta).log() / (-chance).log1p()
         value = ceil_of(ratio)
-    return Bound(
+    return Statement(
         name="keep one unit",
         value=value,
         meaning="some single unit of this many is within eps with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=("a ~ N(0, 1), w ~ N(0, I_d), nothing refitted", "linear or relu readout"),
         source="this package, docs/theory/lemma-10.md",

@@ -23,7 +23,7 @@ from flint import arb
 
 from slth.errors import InvalidInput, require_count, require_positive
 from slth.theory.arithmetic import ceil_of, float_above, float_ball, precision
-from slth.theory.result import Bound, Standing, require_dimension, require_open_unit
+from slth.theory.result import Evidence, Statement, require_dimension, require_open_unit
 from slth.theory.single import single_unit_sufficient_width
 
 Samples = Literal["uniform", "product"]
@@ -33,7 +33,7 @@ _BITS = 96
 
 def subset_sum_width(
     eps: float, delta: float, *, samples: Samples = "uniform", reach: float = 0.5
-) -> Bound:
+) -> Statement:
     """How many samples make every target in [-reach, reach] a subset sum within eps.
 
     Args:
@@ -62,11 +62,11 @@ def subset_sum_width(
     with precision(_BITS):
         scale, density = _growth(samples, reach)
         value = _samples_needed(float_ball(eps) / scale, float_ball(delta), density)
-    return Bound(
+    return Statement(
         name="random subset sum",
         value=value,
         meaning="samples that suffice for all targets in [-reach, reach] at once",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=(f"samples i.i.d. {samples}", "probability >= 1 - delta"),
         source="this package, docs/theory/subset-sum.md; the law is Lueker 1998, "
@@ -78,23 +78,37 @@ def subset_sum_width(
     )
 
 
-def subset_sum_needed(eps: float, *, reach: float = 0.5) -> Bound:
-    """Counting: 2^n subset sums are eps-dense in [-reach, reach] only if 2^n eps >= reach."""
+def subset_sum_needed(eps: float, *, reach: float = 0.5, share: float | None = None) -> Statement:
+    """Counting: m subset sums are eps-dense in [-reach, reach] only if m eps >= reach. m = 2^n, or
+    C(n, k) if exactly k = round(share n) of the n samples are taken (k-sparse tickets).
+
+    Quantised samples do not change the count: it bounds exact hits of a grid of step 2 eps too.
+    """
     eps = require_positive("eps", eps)
     reach = require_positive("reach", reach)
-    value = max(0, math.ceil(math.log2(reach / eps) - 1e-9))
-    return Bound(
-        name="random subset sum, counting",
+    needed = math.log2(reach / eps) - 1e-9
+    if share is None:
+        value = max(0, math.ceil(needed))
+    else:
+        share = require_open_unit("share", share)
+        value = 0
+        while needed > 0 and math.log2(math.comb(value, round(share * value))) < needed:
+            value += 1
+    return Statement(
+        name="random subset sum, counting"
+        + ("" if share is None else f", {share:g} of the samples"),
         value=value,
         meaning="samples needed before every target in [-reach, reach] can be within eps",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=value < 1,
         assumptions=("any samples",),
-        source="counting; compare Pensia et al. 2020 (arXiv 2006.07990), Theorem 2",
+        source="counting; compare Pensia et al. 2020 (arXiv 2006.07990), Theorem 2"
+        if share is None
+        else "counting; the law is Natale et al. 2024 (arXiv 2410.14754)",
     )
 
 
-def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """Hidden units that suffice for weight pruning under the relu readout, any target.
 
     Units are given to coordinates in d blocks of n; a unit of block i keeps w_ji and a_j only and
@@ -117,11 +131,11 @@ def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Bou
             per_coordinate = _samples_needed(
                 tolerance / scale, float_ball(delta) / (2 * d), density
             )
-    return Bound(
+    return Statement(
         name="weight pruning",
         value=d * per_coordinate,
         meaning="hidden units that suffice for weight pruning with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=(
             "relu readout; with the linear readout this construction approximates <w*, x>, "
@@ -134,7 +148,33 @@ def weight_pruning_width(d: int, eps: float, radius: float, delta: float) -> Bou
     )
 
 
-def neuron_pruning_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Bound:
+def axis_mask_width(eps: float, radius: float, delta: float) -> Statement:
+    """Hidden units that suffice for weight pruning with a linear readout if w* lies on an axis.
+
+    Masks keep w_j1 and a_j only: units with w_j1 > 0 give a_j |w_j1| relu(x_1), each sample seen
+    with probability 1/2, and one subset sum must reach 1 within eps/R. Any d.
+    """
+    eps = require_positive("eps", eps)
+    radius = require_positive("radius", radius)
+    delta = require_open_unit("delta", delta)
+    with precision(_BITS):
+        tolerance = float_ball(eps) / float_ball(radius)
+        value = 0
+        if tolerance < 1:
+            scale, density = _growth("product", 1.0)
+            value = _samples_needed(tolerance / scale, float_ball(delta), density / 2)
+    return Statement(
+        name="weight pruning, target on an axis",
+        value=value,
+        meaning="hidden units that suffice for weight pruning with probability >= 1 - delta",
+        status=Evidence.PROVEN,
+        vacuous=False,
+        assumptions=("linear or relu readout", "w* = +-e_1", "a ~ N(0, 1), w ~ N(0, I_d)"),
+        source="this package, docs/theory/subset-sum.md",
+    )
+
+
+def neuron_pruning_sufficient_width(d: int, eps: float, radius: float, delta: float) -> Statement:
     """Width at which neuron pruning provably succeeds (paper.md note 6): the smaller of one unit
     kept, and a subset sum among the units within angle phi of w*.
 
@@ -150,11 +190,11 @@ def neuron_pruning_sufficient_width(d: int, eps: float, radius: float, delta: fl
     alone = single_unit_sufficient_width(d, eps, radius, delta)
     cluster, angle, members = _cluster_width(d, eps / radius, delta)
     value = min(alone.value, cluster)
-    return Bound(
+    return Statement(
         name="neuron pruning, aligned cluster",
         value=value,
         meaning="units at which some subset is within eps with probability >= 1 - delta",
-        standing=Standing.PROVEN,
+        status=Evidence.PROVEN,
         vacuous=False,
         assumptions=("a ~ N(0, 1), w ~ N(0, I_d)", "linear or relu readout"),
         source="this package, docs/theory/cluster.md",

@@ -68,15 +68,21 @@ class Chart:
 
     def image(self, y: FloatArray) -> FloatArray:
         """A float point of the domain near the image of y, exactly inside it."""
+        if not isinstance(self.domain, Box):
+            y = y / max(1.0, float(np.linalg.norm(y)))
+        return self.inside(self.center + self.scale * y)
+
+    def inside(self, x: FloatArray) -> FloatArray:
+        """A float point near x that lies in the domain exactly."""
         domain = self.domain
         if isinstance(domain, Box):
-            return np.clip(self.center + self.scale * y, domain.low, domain.high)
+            return np.clip(x, domain.low, domain.high)
         if isinstance(domain, Orthant):
-            y = np.maximum(y, 0.0)
-        y = y / max(1.0, float(np.linalg.norm(y)))
+            x = np.maximum(x, 0.0)
+        way = x - self.center
         inward = 1.0
         while True:
-            x = self.center + inward * (self.scale * y)
+            x = self.center + inward * way
             offset = [
                 Fraction(float(a)) - Fraction(float(c)) for a, c in zip(x, self.center, strict=True)
             ]

@@ -15,9 +15,9 @@ from itertools import product
 import numpy as np
 from numba import njit
 
-from slth.errors import InvalidInput, require_positive, require_time_limit
+from slth.errors import require_positive, require_time_limit
 from slth.limits import Deadline
-from slth.network import FloatArray, ReLUNetwork
+from slth.network import FloatArray, ReLUNetwork, require_networks
 from slth.proof import ONE, ErrorProof
 from slth.solution import Enclosure
 
@@ -65,15 +65,7 @@ def prove_error(
     Raises:
         InvalidInput: different input dimensions, upper, radius or time_limit <= 0.
     """
-    if net.d != target.d:
-        raise InvalidInput(
-            "target incompatible with net",
-            got=f"net with d = {net.d}, target with d = {target.d}",
-            expected="the same input dimension",
-            fix="Compare networks on the same inputs.",
-        )
-    net.require_unbiased("net")
-    target.require_unbiased("target")
+    require_networks(net, target)
     bound = require_positive("upper", upper) / require_positive("radius", radius)
     deadline = Deadline(require_time_limit(time_limit))
     tree = _Tree(bound, net.d, deadline, max_leaves)

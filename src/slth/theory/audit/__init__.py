@@ -19,7 +19,7 @@ from slth.theory.audit.bins import (
     one_step,
     start_state,
 )
-from slth.theory.audit.line import AuditLine, Verdict
+from slth.theory.audit.line import AuditLine, Finding
 from slth.theory.audit.processes import (
     birth_death_coupling,
     breaking_probability,
@@ -34,7 +34,8 @@ from slth.theory.audit.theorem import (
     lemma_9,
     lemma_10,
     readout,
-    theorem_1,
+    theorem_1_large_eps,
+    theorem_1_small_eps,
     version_3,
 )
 
@@ -56,7 +57,8 @@ STEPS: tuple[Callable[[np.random.Generator], AuditLine], ...] = (
     lemma_8_one_unit,
     lemma_8_by_chance,
     lemma_9,
-    theorem_1,
+    theorem_1_small_eps,
+    theorem_1_large_eps,
     lemma_10,
     version_3,
 )
@@ -80,4 +82,4 @@ def audit(*, seed: int = 0, report: Callable[[str], None] | None = None) -> tupl
     return tuple(lines)
 
 
-__all__ = ["STEPS", "AuditLine", "Verdict", "audit"]
+__all__ = ["STEPS", "AuditLine", "Finding", "audit"]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from slth.theory.audit.line import AuditLine, Verdict
+from slth.theory.audit.line import AuditLine, Finding
 from slth.theory.breakpoints import kinks, make_bins
 from slth.theory.broken import affine_fit, bin_errors, broken_bins
 from slth.theory.lemmas import broken_bin_error, kink_error, missing_breakpoint_error
@@ -27,10 +27,10 @@ def families_law(rng: np.random.Generator) -> AuditLine:
     ratio = float(np.mean(jump[near] >= 1.0) / np.mean(jump[far] >= 1.0))
     sound = cauchy < limit and laplace < limit
     return AuditLine(
-        "5.2: breakpoints Cauchy, jumps as stated",
+        "5.2: breakpoints are Cauchy, |a w| is a product of normals",
         f"Kolmogorov-Smirnov distance on {count:,} units: breakpoint {cauchy:.1e}, "
         f"jump given breakpoint {laplace:.1e} (limit {limit:.1e})",
-        Verdict.CAVEAT,
+        Finding.HOLDS,
         f"jump and breakpoint are not independent: Pr(|J| >= 1) is {ratio:.2f} times larger for "
         "|t| < 0.5 than for 1 < |t| < sqrt 3",
         "given t the jump is Laplace with scale 1/sqrt(1 + t^2); used in p0",
@@ -53,7 +53,7 @@ def one_step(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "5.3: one unit changes B by at most 1",
         f"largest |move| over {steps:,} steps, bins with up to hundreds of kinks included",
-        Verdict.HOLDS,
+        Finding.HOLDS,
         f"largest |move| = {largest}",
         "",
         largest <= 1,
@@ -78,7 +78,7 @@ def start_state(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "5.3: B_0 = 1 in each of the floor(d/2) families",
         f"share of families whose target bin is broken, random w*, eps = {eps}, bin {length}",
-        Verdict.FAILS,
+        Finding.FALSE,
         f"{listed}; since |w*| = 1 at most (L/8eps)^2 = {limit:.1f} families can start broken, "
         "whatever d",
         "start the chain at 0 in the others; the decay in d is then lost (Lemma 8)",
@@ -107,7 +107,7 @@ def lemma_1(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Lemma 1 (with f folded in, t* allowed)",
         f"exact rational error of three points against sup |g - f| on {checked} bins",
-        Verdict.HOLDS,
+        Finding.HOLDS,
         f"excess of the guarantee over the supremum at most {worst:.1e} (negative: never); "
         "for g - f no condition on t* is needed",
         "",
@@ -128,7 +128,7 @@ def lemma_2(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Lemma 2, c = |a|/4",
         "error of the best affine fit to a kink, over |a| delta / 4",
-        Verdict.HOLDS,
+        Finding.HOLDS,
         f"ratio {min(ratio):.6f} to {max(ratio):.6f}: the constant is best possible; "
         f"a draw of 3 units gives every subset an error >= {proof.error:.4f}",
         "",
@@ -146,7 +146,7 @@ def lemma_6_constant(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "Lemma 6 as stated: one steep breakpoint anywhere in B",
         "exact best affine error of a kink at distance x from the end, jump gamma, bin eps",
-        Verdict.CAVEAT,
+        Finding.FALSE,
         f"x = eps/4: {exact / (gamma * eps):.5f} gamma eps (paper {paper:.4f}); x = eps/100: "
         f"{near / (gamma * eps):.5f} gamma eps, below the paper's constant: false near the ends",
         "error gamma x (eps - x) / (2 eps); with x >= eps/4 the constant is 3/32",
@@ -171,7 +171,7 @@ def lemma_6_unbroken(rng: np.random.Generator) -> AuditLine:
     return AuditLine(
         "5.5: a steep, well-placed breakpoint breaks an unbroken bin (c = gamma/16)",
         f"{tries:,} bins of length 1 with one earlier kink; unbroken before and after the unit",
-        Verdict.FAILS,
+        Finding.FALSE,
         f"{escaped} escapes at c = gamma/16 (the bin is unbroken, not affine), "
         f"{repaired} at c = 3 gamma/64",
         "new error >= 3 gamma/32 - c, so c <= 3 gamma/64 is needed; used in p0",

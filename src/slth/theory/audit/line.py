@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
-    """HOLDS as written; CAVEAT: holds under a condition the paper does not state, or with another
-    constant; FAILS as written."""
+class Finding(StrEnum):
+    """HOLDS: the statement, and its proof as far as it was computed. TRUE, OPEN: the paper's proof
+    does not give it; it holds all the same, or whether it does is not known here. FALSE: the
+    statement is refuted."""
 
     HOLDS = "holds"
-    CAVEAT = "holds with a caveat"
-    FAILS = "fails"
+    TRUE = "proof fails, statement true"
+    OPEN = "proof fails, statement open"
+    FALSE = "false"
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,16 @@ class AuditLine:
 
     Attributes:
         statement: which step of the paper's proof.
-        computed: what was computed, with its parameters.
-        verdict: see Verdict.
+        compared: what was set against what, with its parameters.
+        verdict: see Finding.
         amount: by how much, in numbers.
         repair: what holds instead, "" where nothing needs repair.
         sound: the statement, or its repair, passed its check in this run.
     """
 
     statement: str
-    computed: str
-    verdict: Verdict
+    compared: str
+    verdict: Finding
     amount: str
     repair: str
     sound: bool
@@ -39,7 +41,7 @@ class AuditLine:
         """The fields as plain JSON values."""
         return {
             "statement": self.statement,
-            "computed": self.computed,
+            "compared": self.compared,
             "verdict": str(self.verdict),
             "amount": self.amount,
             "repair": self.repair,

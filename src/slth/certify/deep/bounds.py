@@ -1,0 +1,173 @@
+"""Bounds of the difference of two networks on boxes: intervals, and linear relaxation on top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slth.certify.deep.backward import (
+    Bounds,
+    Functional,
+    Pulled,
+    Sizes,
+    pull,
+    relaxed,
+    sizes_of,
+)
+from slth.certify.deep.forward import Range, Trace, Values, intervals
+from slth.certify.deep.program import Bend, Program
+from slth.certify.deep.region import Region
+from slth.layers import FloatArray
+
+# Rows of coefficients that are pulled back at once, times their lengths: about 256 MiB.
+_MOST_ENTRIES = 1 << 25
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """Two networks on a domain, and what is known of their values on all of it."""
+
+    program: Program
+    root: Trace
+    sizes: tuple[Sizes, ...]
+
+    @classmethod
+    def of(cls, program: Program, domain: Region) -> Difference:
+        """From intervals on the whole domain (one box)."""
+        root = intervals(program, domain)
+        return cls(program, root, sizes_of(program, root))
+
+    def pulled(
+        self, stop: int, functional: Functional, bounds: tuple[Bounds | None, ...]
+    ) -> Pulled:
+        """`pull` of this program."""
+        return pull(self.program, stop, functional, bounds, self.sizes, self.root)
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxation:
+    """Values on B boxes, and lines at every bend."""
+
+    difference: Difference
+    region: Region
+    trace: Trace
+    bounds: tuple[Bounds | None, ...]
+
+    def outputs(self, rows: FloatArray) -> Pulled:
+        """<row, net(x) - target(x)> for rows [m, outputs], as functions of the inputs."""
+        return self.difference.pulled(
+            len(self.difference.program.operations), self._functional(rows), self.bounds
+        )
+
+    def _functional(self, rows: FloatArray) -> Functional:
+        if self.difference.program.paired:
+            return Functional(None, None, rows[None])
+        return Functional(rows[None], -rows[None], None)
+
+    def change(self) -> Range:
+        """net - target at the outputs, by intervals: float64 [B, outputs]."""
+        return output_change(self.trace)
+
+    def highest(self) -> FloatArray:
+        """At least |net_i - target_i| on each box, float64 [B, outputs]."""
+        count = self.difference.program.outputs
+        by_interval = self.change().size
+        eye = np.eye(count)
+        top = self.outputs(np.concatenate([eye, -eye])).highest(self.region)
+        return np.minimum(by_interval, np.maximum(top[:, :count], top[:, count:]))
+
+
+def output_change(trace: Trace) -> Range:
+    """net - target at the end, by intervals."""
+    net, target, change = trace.after
+    if change is not None:
+        return change
+    assert net is not None
+    assert target is not None
+    return Range(
+        np.nextafter(net.low - target.high, -np.inf), np.nextafter(net.high - target.low, np.inf)
+    )
+
+
+def relax(
+    difference: Difference, region: Region, known: Trace | None = None, *, thorough: bool = True
+) -> Relaxation:
+    """Lines at every bend for each box.
+
+    known: values on these boxes or larger ones. thorough: whether the values before every bend are
+    bounded by pulling them back to the inputs, too, not by intervals alone.
+    """
+    program = difference.program
+    trace = intervals(program, region, known)
+    bounds: list[Bounds | None] = [None] * len(program.operations)
+    for place, operation in enumerate(program.operations):
+        if not isinstance(operation, Bend):
+            continue
+        if thorough:
+            values = _sharper(difference, region, trace, place, operation, tuple(bounds))
+            if values is not None:
+                before = (*trace.before[:place], values, *trace.before[place + 1 :])
+                trace = intervals(program, region, Trace(before, trace.after))
+        bounds[place] = relaxed(operation, trace.before[place])
+    return Relaxation(difference, region, trace, tuple(bounds))
+
+
+def _sharper(
+    difference: Difference,
+    region: Region,
+    trace: Trace,
+    place: int,
+    operation: Bend,
+    bounds: tuple[Bounds | None, ...],
+) -> Values | None:
+    """The values before a bend, of the units that may bend; None if there are none."""
+    net, target, change = trace.before[place]
+    open_net = _open(net) if operation.net else None
+    open_target = _open(target) if operation.target else None
+    open_change = None
+    if change is not None:
+        both = (net.low >= 0.0) & (target.low >= 0.0) | (net.high <= 0.0) & (target.high <= 0.0)  # type: ignore[union-attr]
+        moving = (change.low != 0.0) | (change.high != 0.0)
+        open_change = (~both & moving).any(axis=0)
+    result, found = [], False
+    for kind, (values, units) in enumerate(
+        ((net, open_net), (target, open_target), (change, open_change))
+    ):
+        if values is None or units is None or not units.any():
+            result.append(values)
+            continue
+        found = True
+        result.append(_pulled_range(difference, region, place, kind, values, units, bounds))
+    return Values(*result) if found else None
+
+
+def _open(values: Range | None) -> FloatArray | None:
+    """Units that may change sign on some box."""
+    return None if values is None else ((values.low < 0.0) & (values.high > 0.0)).any(axis=0)
+
+
+def _pulled_range(
+    difference: Difference,
+    region: Region,
+    place: int,
+    kind: int,
+    values: Range,
+    units: FloatArray,
+    bounds: tuple[Bounds | None, ...],
+) -> Range:
+    """The range of the chosen units of net (kind 0), target (1) or change (2), pulled back."""
+    width = values.low.shape[1]
+    chosen = np.flatnonzero(units)
+    low, high = values.low.copy(), values.high.copy()
+    step = max(1, _MOST_ENTRIES // (2 * len(region) * max(width, difference.program.inputs)))
+    for start in range(0, len(chosen), step):
+        part = chosen[start : start + step]
+        rows = np.zeros((2 * len(part), width))
+        rows[np.arange(len(part)), part] = 1.0
+        rows[len(part) + np.arange(len(part)), part] = -1.0
+        functional = Functional(*(rows[None] if k == kind else None for k in range(3)))
+        top = difference.pulled(place, functional, bounds).highest(region)
+        high[:, part] = np.minimum(high[:, part], top[:, : len(part)])
+        low[:, part] = np.maximum(low[:, part], -top[:, len(part) :])
+    return Range(low, high)

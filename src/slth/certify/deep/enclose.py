@@ -1,0 +1,110 @@
+"""The engine for networks of any layers and outputs: floors first, then points, then boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from slth.certify.deep.bounds import Difference, Relaxation, output_change, relax
+from slth.certify.deep.points import Incumbent, climb
+from slth.certify.deep.program import program_of
+from slth.certify.deep.region import Region
+from slth.certify.deep.search import BoxSearch, Goal
+from slth.certify.problem.chart import Chart
+from slth.deep import DeepNetwork
+from slth.domain import Domain
+from slth.limits import Deadline, Report
+from slth.solution import Enclosure, Status
+
+# Below this share of what the networks' values may be, a difference is not told from rounding.
+_NOISE = 1e-13
+# Paired networks this much nearer to each other than their values are apart are near copies.
+_NEAR = 1.0 / 16.0
+
+
+@dataclass(frozen=True, eq=False)
+class DeepComparison:
+    """Two networks on a domain."""
+
+    net: DeepNetwork
+    target: DeepNetwork
+    domain: Domain
+
+    @cached_property
+    def region(self) -> Region:
+        """The domain as one box."""
+        return Region.of(self.domain, self.net.d)
+
+    @cached_property
+    def difference(self) -> Difference:
+        """Both networks as one program, with the intervals of all values."""
+        return Difference.of(program_of(self.net, self.target), self.region)
+
+    @cached_property
+    def by_interval(self) -> float:
+        """An upper bound by intervals, of the difference where the networks are paired."""
+        return float(output_change(self.difference.root).size.max())
+
+    @cached_property
+    def relaxed(self) -> Relaxation:
+        """One pass of linear relaxation."""
+        return relax(self.difference, self.region)
+
+    @cached_property
+    def floor(self) -> float:
+        """An upper bound by intervals and one pass of linear relaxation."""
+        return min(self.by_interval, float(self.relaxed.highest().max()))
+
+    @cached_property
+    def noise(self) -> float:
+        """An upper bound this small is rounding, not difference."""
+        net, target, _ = self.difference.root.after
+        assert net is not None
+        assert target is not None
+        return _NOISE * float(max(net.size.max(), target.size.max()))
+
+    @property
+    def are_near(self) -> bool:
+        """Whether the difference of paired networks is far smaller than their values."""
+        if not self.difference.program.paired:
+            return False
+        net, target, _ = self.difference.root.after
+        assert net is not None
+        assert target is not None
+        spread = np.maximum(net.high - target.low, target.high - net.low).max()
+        return self.by_interval <= _NEAR * float(spread)
+
+    def enclose(
+        self, rtol: float, deadline: Deadline, *, eps: float | None, seed: int, report: Report
+    ) -> Enclosure:
+        """Enclose the supremum of the largest |net_i - target_i|; KeyboardInterrupt propagates."""
+        program = self.difference.program
+        incumbent = Incumbent(program, self.region, Chart.of(self.domain, self.net.d))
+        if self.by_interval == 0.0 or (eps is not None and self.by_interval <= eps):
+            return _enclosure(incumbent, self.by_interval, rtol, eps, "intervals")
+        if eps is not None and self.floor <= eps:
+            return _enclosure(incumbent, self.floor, rtol, eps, "relaxation")
+        generator = np.random.Generator(np.random.PCG64(seed))
+        incumbent.offer(climb(program, self.region, generator, deadline))
+        search = BoxSearch(self.difference, incumbent, Goal(rtol / 2, eps, self.noise))
+        search.run(self.relaxed, deadline, report)
+        method = "relaxation" if search.nodes == 1 else "boxes"
+        return _enclosure(incumbent, min(self.floor, search.upper), rtol, eps, method, self.noise)
+
+
+def _enclosure(
+    incumbent: Incumbent,
+    upper: float,
+    rtol: float,
+    eps: float | None,
+    method: str,
+    noise: float = 0.0,
+) -> Enclosure:
+    lower = incumbent.lower
+    closed = upper - lower <= rtol * upper or upper <= noise
+    if eps is not None:
+        closed = closed or upper <= eps or lower > eps
+    status = Status.CLOSED if closed else Status.OPEN
+    return Enclosure(lower, upper, incumbent.witness, status, method)

@@ -1,0 +1,136 @@
+"""Branch and bound for the difference of two networks: boxes cut in halves, the worst first."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slth.certify.deep.bounds import Difference, Relaxation, relax
+from slth.certify.deep.points import Incumbent
+from slth.certify.deep.program import Bend, Move
+from slth.certify.deep.region import Region
+from slth.layers import FloatArray
+from slth.limits import Deadline, Progress, Report
+
+# Multiplications of one batch: about a tenth of a second.
+_BATCH = 2e9
+_MOST_BOXES = 256
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When a search ends.
+
+    Attributes:
+        rtol: the bounds are this near, relatively.
+        eps: the supremum is decided to be at most, or more than this; None: no such question.
+        floor: upper bounds up to here are as good as 0.
+    """
+
+    rtol: float
+    eps: float | None
+    floor: float
+
+    def enough(self, lower: float) -> float:
+        """An upper bound this small needs no work, with such a lower bound."""
+        least = max(self.floor, lower * (1.0 + self.rtol) if self.rtol else lower)
+        return least if self.eps is None else max(least, self.eps)
+
+    def decided(self, lower: float) -> bool:
+        """Whether a lower bound answers the question."""
+        return self.eps is not None and lower > self.eps
+
+
+@dataclass
+class BoxSearch:
+    """What is left of a domain to look at, and what is known of the rest.
+
+    Attributes:
+        closed: an upper bound on all boxes that need no more work.
+        nodes: boxes bounded so far.
+    """
+
+    difference: Difference
+    incumbent: Incumbent
+    goal: Goal
+    closed: float = 0.0
+    nodes: int = 0
+    _heap: list[tuple[float, int, FloatArray, FloatArray, int]] = field(default_factory=list)
+
+    @property
+    def upper(self) -> float:
+        """An upper bound of the supremum on the whole domain."""
+        return max(self.closed, -self._heap[0][0]) if self._heap else self.closed
+
+    def run(self, root: Relaxation, deadline: Deadline, report: Report) -> None:
+        """Until the goal is reached or the time is up."""
+        self._take(root)
+        batch = self._batch()
+        while self._heap and not deadline.expired and not self.goal.decided(self.incumbent.lower):
+            region = self._worst(batch, root.region)
+            if region is None:
+                break
+            self._take(relax(self.difference, region))
+            report(Progress("certify", self.incumbent.lower, self.upper))
+
+    def _batch(self) -> int:
+        """Boxes looked at together: a number that depends on the networks only."""
+        widths = [
+            len(operation.net.bias) if operation.net else len(operation.target.bias)  # type: ignore[union-attr]
+            for operation in self.difference.program.operations
+            if isinstance(operation, Move)
+        ]
+        bends = sum(isinstance(part, Bend) for part in self.difference.program.operations)
+        cost = 6.0 * bends * max(widths) ** 2 * sum(widths)
+        return int(min(_MOST_BOXES, max(2, _BATCH / cost)))
+
+    def _take(self, relaxation: Relaxation) -> None:
+        """Bound these boxes; keep those that need more work, with the axis to cut them at."""
+        count = self.difference.program.outputs
+        eye = np.eye(count)
+        rows = np.concatenate([eye, -eye])
+        pulled = relaxation.outputs(rows)
+        region = relaxation.region
+        self.nodes += len(region)
+        top = np.minimum(pulled.highest(region), np.tile(relaxation.change().size, 2))
+        upper = top.max(axis=1)
+        coefficients = np.broadcast_to(pulled.rows, (len(region), *pulled.rows.shape[1:]))
+        worst = coefficients[np.arange(len(region)), top.argmax(axis=1)]
+        self.incumbent.offer(region.highest_at(worst))
+        enough = self.goal.enough(self.incumbent.lower)
+        # All outputs' slopes together: what a cut takes from any of them.
+        score = np.abs(coefficients).sum(axis=1) * (region.high - region.low)
+        axes = score.argmax(axis=1)
+        uncut = score.max(axis=1) <= 0.0
+        for k in range(len(region)):
+            if upper[k] <= enough:
+                self.closed = max(self.closed, float(upper[k]))
+                continue
+            axis = int(axes[k])
+            if uncut[k]:
+                axis = int((region.high[k] - region.low[k]).argmax())
+            entry = (-float(upper[k]), self.nodes + k, region.low[k], region.high[k], axis)
+            heapq.heappush(self._heap, entry)
+
+    def _worst(self, count: int, whole: Region) -> Region | None:
+        """The halves of the boxes with the largest upper bounds; None where no work is left."""
+        enough = self.goal.enough(self.incumbent.lower)
+        low, high, axes = [], [], []
+        while self._heap and len(low) < max(1, count // 2):
+            upper, _, bottom, top, axis = heapq.heappop(self._heap)
+            if -upper <= enough:
+                self.closed = max(self.closed, -upper)
+                continue
+            if not bottom[axis] < top[axis]:
+                # A point: nothing is left to cut.
+                self.closed = max(self.closed, -upper)
+                continue
+            low.append(bottom)
+            high.append(top)
+            axes.append(axis)
+        if not low:
+            return None
+        boxes = Region(np.array(low), np.array(high), whole.ball)
+        return boxes.halves(np.array(axes))

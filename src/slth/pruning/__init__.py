@@ -1,0 +1,1 @@
+"""Pruning: which neurons, or which weights, of a network to keep; errors and proofs."""
