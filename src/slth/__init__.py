@@ -15,6 +15,7 @@ from slth.errors import InvalidInput, MissingExtra, SlthError, TicketError
 from slth.layers import AveragePool, Conv, Dense, Identity, LeakyRelu, Relu, Residual
 from slth.network import Mask, ReLUNetwork, neuron, random_network
 from slth.pruning.neurons import contenders, prune_neurons
+from slth.pruning.trained import Compression, compress
 from slth.pruning.weights import prune_weights, strategies
 from slth.pruning.weights.subset_sum import subset_sum
 from slth.solution import Enclosure, Enclosures, Solution, Status
@@ -26,6 +27,7 @@ __all__ = [
     "AveragePool",
     "Ball",
     "Box",
+    "Compression",
     "Conv",
     "DeepNetwork",
     "Dense",
@@ -54,6 +56,7 @@ __all__ = [
     "certify",
     "certify_many",
     "check",
+    "compress",
     "contenders",
     "embed",
     "load",

@@ -1,0 +1,164 @@
+"""The hidden units of a deep network, and the network without some of them.
+
+A hidden unit of a Dense layer is a row, of a Conv layer a channel; it goes with all its incoming
+weights, and the next layer loses what reads it. Nothing is retrained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from slth.deep import Activate, DeepNetwork
+from slth.errors import InvalidInput
+from slth.layers import (
+    Activation,
+    Affine,
+    AffineMap,
+    Conv,
+    Dense,
+    FloatArray,
+    Identity,
+    Item,
+    Residual,
+    spelled_out,
+)
+from slth.network import BoolArray
+from slth.rounding.outward import UNIT
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenUnits:
+    """A network whose hidden units may go.
+
+    Attributes:
+        network: without residual blocks.
+    """
+
+    network: DeepNetwork
+
+    def __post_init__(self) -> None:
+        if any(isinstance(item, Residual) for item in self.network.items):
+            raise InvalidInput(
+                "network with residual blocks",
+                got=repr(self.network),
+                expected="layers in a row: units joined by a skip can only go together",
+                fix="Compress the layers before and after the blocks by themselves.",
+            )
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """The items with every activation between them."""
+        return tuple(spelled_out(self.network.items))
+
+    @cached_property
+    def layers(self) -> tuple[Affine, ...]:
+        """The layers with weights."""
+        return tuple(item for item in self.items if isinstance(item, Dense | Conv))
+
+    @property
+    def widths(self) -> list[int]:
+        """Hidden units of every hidden layer."""
+        return [layer.weight.shape[0] for layer in self.layers[:-1]]
+
+    @property
+    def total(self) -> int:
+        """Hidden units in all."""
+        return sum(self.widths)
+
+    def everything(self) -> list[BoolArray]:
+        """Masks that keep every unit."""
+        return [np.ones(width, np.bool_) for width in self.widths]
+
+    def split(self, flat: BoolArray) -> list[BoolArray]:
+        """One mask a layer from one for all units."""
+        return list(np.split(flat, np.cumsum(self.widths)[:-1])) if self.widths else []
+
+    def pruned(self, kept: Sequence[BoolArray]) -> DeepNetwork:
+        """The network without the units that are not kept; really smaller."""
+        items: list[Item] = []
+        alive, masks = None, iter(kept)
+        for item in self.items:
+            if not isinstance(item, Dense | Conv):
+                items.append(item)
+                continue
+            layer = item if alive is None else _reading(item, alive)
+            alive = next(masks, None)
+            items.append(layer if alive is None else _rows(layer, alive))
+        return replace(self.network, items=_explicit(items))
+
+    def values(self, points: FloatArray, kept: Sequence[BoolArray]) -> FloatArray:
+        """The pruned network in floats: [points, outputs]; units that are gone are zeros here."""
+        values, masks = points.T, iter(kept)
+        for step, own in self._maps:
+            if isinstance(step, Activate):
+                values = np.maximum(values, step.slope * values)
+                continue
+            values = step.matrix @ values + step.bias[:, None]
+            mask = next(masks, None) if own else None
+            if mask is not None:
+                values *= np.repeat(mask, len(step.bias) // len(mask))[:, None]
+        return values.T
+
+    def margin(self, points: FloatArray) -> float:
+        """What `values` of this network or any pruned one can be off by at these points, at most.
+
+        A float sum of n products is off by n u times the sum of their sizes, and activations do
+        not enlarge: so the whole by (sum of n + 4) u times the network of absolute weights. What
+        weights are known up to is added in the same way.
+        """
+        sizes, off, terms = np.abs(points.T), np.zeros_like(points.T), 4
+        for step, _ in self._maps:
+            if isinstance(step, Activate):
+                continue
+            own = np.zeros((len(step.bias), sizes.shape[1]))
+            if step.matrix_rounding is not None:
+                own = step.matrix_rounding @ (sizes + off)
+            if step.bias_rounding is not None:
+                own = own + step.bias_rounding[:, None]
+            size = abs(step.matrix)
+            off = size @ off + own
+            sizes = size @ sizes + np.abs(step.bias)[:, None]
+            terms += step.matrix.shape[1] + 4
+        rounding = 4.0 * terms * UNIT * (sizes + off).max(initial=0.0)
+        return float(rounding + 1.01 * off.max(initial=0.0))
+
+    @cached_property
+    def _maps(self) -> list[tuple[AffineMap | Activate, bool]]:
+        """The steps, and whether their outputs are units of a layer with weights."""
+        own = [isinstance(item, Dense | Conv) for item in self.items]
+        steps = self.network.steps
+        return list(zip(steps, [*own, False][: len(steps)], strict=True))  # type: ignore[arg-type]
+
+
+def _reading(layer: Affine, alive: BoolArray) -> Affine:
+    """The layer without the inputs that come from units that are gone."""
+    inputs = alive
+    if isinstance(layer, Dense):
+        inputs = np.repeat(alive, layer.weight.shape[1] // len(alive))
+    off = None if layer.weight_rounding is None else layer.weight_rounding[:, inputs]
+    return replace(layer, weight=layer.weight[:, inputs], weight_rounding=off)
+
+
+def _rows(layer: Affine, kept: BoolArray) -> Affine:
+    """The layer without the units that are gone."""
+    chosen = {
+        name: None if part is None else part[kept]
+        for name, part in (
+            ("weight", layer.weight),
+            ("bias", layer.bias),
+            ("weight_rounding", layer.weight_rounding),
+            ("bias_rounding", layer.bias_rounding),
+        )
+    }
+    return replace(layer, **chosen)
+
+
+def _explicit(items: Sequence[Item]) -> tuple[Item, ...]:
+    """The items as they stand: a list without activations says so."""
+    if len(items) > 1 and not any(isinstance(item, Activation) for item in items):
+        return (items[0], Identity(), *items[1:])
+    return tuple(items)
