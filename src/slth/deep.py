@@ -105,7 +105,7 @@ class DeepNetwork(Rebuilt):
             shape = (shape,)
         if shape is None and isinstance(items[0], Dense):
             shape = (items[0].weight.shape[1],)
-        if shape is None or len(shape) not in (1, 3) or min(shape) < 1:
+        if shape is None or len(shape) not in (1, 3):
             raise InvalidInput(
                 "input shape of the network",
                 got=repr(shape),
