@@ -47,7 +47,7 @@ def enclose_pair(
     if pair.outputs is None:
         return deep.enclose(rtol, deadline, eps=eps, seed=seed, report=report)
     if _is_quick(pair, domain):
-        ((net, target),) = pair.outputs
+        net, target = pair.outputs[0]
         quick = _enclose_output(net, target, domain, rtol, deadline, eps, seed, report)
         return with_floor(quick, deep, rtol, eps)
     near = deep.are_near or (eps is not None and deep.floor <= eps)
@@ -71,9 +71,9 @@ def _is_quick(pair: Comparison, domain: Domain) -> bool:
     """Whether a closed form or the search for small problems answers in milliseconds: homogeneous,
     one output, on a ball around 0."""
     chart = Chart.of(domain, pair.d)
-    if pair.outputs is None or len(pair.outputs) > 1 or chart.shape != "ball":
+    if pair.outputs is None or len(pair.outputs) != 1 or chart.shape != "ball":
         return False
-    ((net, target),) = pair.outputs
+    net, target = pair.outputs[0]
     plain = not (net.biased or target.biased or chart.center.any())
     return plain and is_small(pair.d, net.network.width + target.network.width)
 

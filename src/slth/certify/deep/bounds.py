@@ -20,6 +20,7 @@ from slth.certify.deep.forward import Range, Trace, Values, intervals
 from slth.certify.deep.program import Bend, Move, Program
 from slth.certify.deep.region import Region
 from slth.layers import FloatArray
+from slth.network import BoolArray
 
 # Rows of coefficients that are pulled back at once, times their lengths: about 256 MiB.
 _MOST_ENTRIES = 1 << 25
@@ -150,9 +151,11 @@ def _sharper(
     return Values(*result) if found else None
 
 
-def _open(values: Range | None) -> FloatArray | None:
+def _open(values: Range | None) -> BoolArray | None:
     """Units that may change sign on some box."""
-    return None if values is None else ((values.low < 0.0) & (values.high > 0.0)).any(axis=0)
+    if values is None:
+        return None
+    return np.asarray(((values.low < 0.0) & (values.high > 0.0)).any(axis=0))
 
 
 def _pulled_range(
@@ -161,7 +164,7 @@ def _pulled_range(
     place: int,
     kind: int,
     values: Range,
-    units: FloatArray,
+    units: BoolArray,
     bounds: tuple[Bounds | None, ...],
 ) -> Range:
     """The range of the chosen units of net (kind 0), target (1) or change (2), pulled back."""
