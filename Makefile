@@ -21,7 +21,7 @@ gap: setup
 	$(BIN)/slth gap --out gap.html
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check .

@@ -433,6 +433,10 @@ VERBS = {
         _same_label_at_rows,
         labels=True,
     ),
+    "compress": Verb(
+        lambda net, target: slth.compress(net, slth.Ball(1.0), ratio=1.0, time_limit=LIMIT).network,
+        _same_values,
+    ),
     "as_network": Verb(lambda net, target: slth.as_network(net), _same_values),
     "DeepNetwork": Verb(lambda net, target: slth.DeepNetwork.of(net), _same_values),
     "ReLUNetwork": Verb(
@@ -467,15 +471,6 @@ VERBS = {
         )
         for name, refit in REFITS.items()
     },
-}
-# What the law has caught and is not mended yet: (door, case, hostile kind or unknown array): why.
-KNOWN = {
-    ("safetensors", "an order"): "tensors come in another order at every reading",
-    ("nnet", "plain"): "a normalisation by 1 is folded as if it rounded",
-    ("pt", "complex"): "the imaginary part of a tensor is dropped with a warning of torch",
-    ("sklearn", "masked"): "the mask of coefs_ is dropped",
-    ("onnx", "note"): "an initializer that no node uses is ignored",
-    ("onnx file", "note"): "an initializer that no node uses is ignored",
 }
 # Verbs of networks that are reached by another's: held by the tests named here.
 BY_OTHERS = {
@@ -575,6 +570,12 @@ NUMBERS = {
         ("X", "radius", "time_limit"),
         ("seed",),
     ),
+    "compress": Numbers(
+        partial(slth.compress, LABELS, slth.Ball(1.0)),
+        {"eps": 0.5, "seed": 0, "time_limit": 1e6},
+        ("eps", "time_limit"),
+        ("seed",),
+    ),
     "embed": Numbers(
         partial(slth.embed, NET),
         {"eps": 0.5, "seed": 0, "workers": 1},
@@ -613,6 +614,7 @@ NUMBERS = {
 }
 # Public names that take neither networks nor numbers of a user.
 NEITHER = {
+    "Compression": "what compress returns",
     "Embedding": "what embed returns",
     "Enclosure": "what certify returns",
     "Enclosures": "what certify_many returns",

@@ -31,6 +31,8 @@ COMMANDS = {
         "biased": True,
     },
     "certify": {"file": ("FILE", "FILE"), "biased": True},
+    "agree": {"file": ("FILE", "FILE", "--box", "0", "1"), "several": True},
+    "compress": {"file": ("FILE", "--box", "0", "1", "--ratio", "1"), "biased": True},
     "check": {"file": ("FILE",)},
     "width": {"counts": ("--d",), "needs": ("--eps", "0.1")},
     "theory audit": {"counts": ("--seed",)},

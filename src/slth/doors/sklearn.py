@@ -60,7 +60,7 @@ def _perceptron(model: Any) -> DeepNetwork:
             fix="Train with activation='relu'.",
         )
     pairs = zip(model.coefs_, model.intercepts_, strict=True)
-    layers = tuple(Dense(np.asarray(weight).T, bias) for weight, bias in pairs)
+    layers = tuple(Dense(np.asanyarray(weight).T, bias) for weight, bias in pairs)
     return DeepNetwork(layers, _LASTS[model.out_activation_])  # type: ignore[arg-type]
 
 
@@ -135,7 +135,7 @@ def to_sklearn(network: ReLUNetwork | DeepNetwork) -> Any:
         )
     sizes = [layer.weight.shape[0] for layer in layers]
     kind = neural_network.MLPRegressor if classes is None else neural_network.MLPClassifier
-    model = kind(hidden_layer_sizes=tuple(sizes[:-1]), activation="relu")
+    model: Any = kind(hidden_layer_sizes=tuple(sizes[:-1]), activation="relu")
     model.coefs_ = [layer.weight.T.copy() for layer in layers]
     model.intercepts_ = [bias_of(layer).copy() for layer in layers]
     model.n_features_in_, model.n_outputs_ = deep.d, deep.outputs

@@ -157,6 +157,10 @@ class Graph:
 
     def network(self) -> DeepNetwork:
         """The network of the graph."""
+        used = {name for node in self.model.graph.node for name in node.input}
+        unused = sorted({tensor.name for tensor in self.model.graph.initializer} - used)
+        if unused:
+            raise unusable(self.name, f"a tensor {unused[0]!r}, which no operator uses")
         for node in self.model.graph.node:
             self._node(node)
         end = self.chains.get(self.output)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slth.errors import MissingExtra
+from slth.errors import InvalidInput, MissingExtra
 from slth.layers import FloatArray
 
 
@@ -28,4 +28,11 @@ def torch_for(purpose: str) -> Any:
 
 def array_of(tensor: Any) -> FloatArray:
     """A tensor's numbers as float64; half, bfloat16 and single precision exactly."""
+    if tensor.is_complex():
+        raise InvalidInput(
+            "tensor is complex",
+            got=str(tensor.dtype),
+            expected="real weights",
+            fix="Pass the real part, tensor.real.",
+        )
     return np.asarray(tensor.detach().cpu().double().numpy())
