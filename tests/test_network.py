@@ -38,6 +38,17 @@ def test_random_network_has_the_stated_law():
     assert np.abs(covariance - np.eye(5)).max() < 8 * standard_error
 
 
+@pytest.mark.parametrize("distribution", ["normal", "uniform", "signs"])
+def test_every_law_is_nested_and_has_mean_0_and_variance_1(distribution):
+    wide = slth.random_network(3, 20_000, 1, distribution=distribution)
+    assert slth.random_network(3, 100, 1, distribution=distribution) == wide.prefix(100)
+    draws = np.column_stack([wide.hidden, wide.output])
+    assert np.abs(draws.mean(axis=0)).max() < 5 / np.sqrt(20_000)
+    assert np.abs(np.cov(draws.T) - np.eye(4)).max() < 8 / np.sqrt(20_000)
+    with pytest.raises(slth.InvalidInput, match="distribution"):
+        slth.random_network(3, 5, 1, distribution="cauchy")
+
+
 def test_different_seeds_and_dimensions_draw_different_networks():
     assert slth.random_network(2, 5, seed=0) != slth.random_network(2, 5, seed=1)
     assert slth.random_network(2, 5, seed=0).digest() != slth.random_network(2, 5, seed=1).digest()

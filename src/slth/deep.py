@@ -96,16 +96,17 @@ class DeepNetwork(Rebuilt):
                 fix="Leave it out for a network that ends with an affine layer.",
             )
         if last in (None, "relu") and isinstance(items[-1], Relu) and len(items) > 1:
-            items, last = items[:-1], "relu"
+            last, first, others = "relu", items[0], items[1:-1]
             # Without its last ReLU a list may be bare of activations: it must not gain one.
-            if not any(isinstance(item, Activation) for item in items):
-                items = (items[0], Identity(), *items[1:])
+            said = any(isinstance(item, Activation) for item in (first, *others))
+            items = (first, *others) if said else (first, Identity(), *others)
         shape = self.input_shape
         if isinstance(shape, int):
             shape = (shape,)
-        if shape is None and isinstance(items[0], Dense):
-            shape = (items[0].weight.shape[1],)
-        if shape is None or len(shape) not in (1, 3) or min(shape) < 1:
+        begin = next(iter(items))
+        if shape is None and isinstance(begin, Dense):
+            shape = (begin.weight.shape[1],)
+        if shape is None or len(shape) not in (1, 3):
             raise InvalidInput(
                 "input shape of the network",
                 got=repr(shape),
@@ -360,16 +361,16 @@ def mlp(layers: Sequence[tuple[ArrayLike, ArrayLike | None]]) -> DeepNetwork:
 
 
 def _items(items: object) -> tuple[Item, ...]:
-    known = isinstance(items, Sequence) and all(isinstance(item, Item) for item in items)
-    if not known or all(isinstance(item, Activation) for item in items):
-        given = items if isinstance(items, Sequence) else [items]
+    given: Sequence[object] = items if isinstance(items, Sequence) else [items]
+    known = [item for item in given if isinstance(item, Item)]
+    if len(known) < len(given) or all(isinstance(item, Activation) for item in known):
         raise InvalidInput(
             "network without layers",
             got=repr([type(item).__name__ for item in given]),
             expected="Dense, Conv, AveragePool, Residual and activation items",
             fix="Pass DeepNetwork([Dense(W1, b1), Dense(W2, b2)]).",
         )
-    return tuple(items)  # type: ignore[arg-type]
+    return tuple(known)
 
 
 def _after(layer: Inner, shape: tuple[int, ...]) -> tuple[int, ...]:

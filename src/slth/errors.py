@@ -121,6 +121,8 @@ def _exact_float(name: str, value: object, expected: str, example: str) -> float
             f"{name} {problem}", got=repr(value), expected=expected, fix=f"Pass {name}={example}."
         )
 
+    if np.ma.is_masked(value):
+        raise refused("is masked")
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
@@ -184,7 +186,7 @@ def _rounded(given: np.ndarray, array: np.ndarray) -> np.ndarray:
         return np.zeros(given.shape, np.bool_)
     # Beyond 2^53 not every integer is a float; 2^63 and 2^64 themselves do not fit back.
     size = np.abs(array)
-    wide = size > 2.0**53
+    wide = size >= 2.0**53
     if not wide.any():
         return wide
     pairs = zip(given[wide].tolist(), array[wide].tolist(), strict=True)

@@ -23,6 +23,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+Clock = Callable[[], float]
 
 
 def silent(progress: Progress) -> None:
@@ -33,15 +34,17 @@ class Deadline:
     """A point in time after which work returns what it has. Compiled kernels are called in slices
     of well under a second, so that a deadline and Ctrl-C are met between slices."""
 
-    def __init__(self, seconds: float = math.inf) -> None:
-        self._started = time.monotonic()
+    def __init__(self, seconds: float = math.inf, clock: Clock | None = None) -> None:
+        """clock: gives seconds; None: those of this machine. `within` hands it on."""
+        self._clock = time.monotonic if clock is None else clock
+        self._started = self._clock()
         self._seconds = seconds
         self._stopped = threading.Event()
 
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
-        return time.monotonic() - self._started
+        return self._clock() - self._started
 
     @property
     def remaining(self) -> float:
@@ -55,7 +58,7 @@ class Deadline:
 
     def within(self, seconds: float) -> Deadline:
         """A deadline `seconds` from now, but never after this one; `stop` ends both."""
-        inner = Deadline(min(seconds, self.remaining))
+        inner = Deadline(min(seconds, self.remaining), self._clock)
         inner._stopped = self._stopped
         return inner
 

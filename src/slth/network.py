@@ -14,6 +14,7 @@ from slth.frozen import Rebuilt, freeze
 from slth.notebook import facts_html
 
 Readout = Literal["linear", "relu"]
+Distribution = Literal["normal", "uniform", "signs"]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -285,8 +286,17 @@ class Mask(Rebuilt):
         return f"Mask(kept {self.kept_units} of {width} units, {self.kept_weights} weights, d={d})"
 
 
-def random_network(d: int, width: int, seed: int, readout: Readout = "linear") -> ReLUNetwork:
+def random_network(
+    d: int,
+    width: int,
+    seed: int,
+    readout: Readout = "linear",
+    distribution: Distribution = "normal",
+) -> ReLUNetwork:
     """Draw hidden ~ N(0, I_d) and output ~ N(0, 1), independent (the paper's random network).
+
+    Other laws of the weights, also independent with mean 0 and variance 1: "uniform" on
+    [-sqrt 3, sqrt 3], "signs" 1 and -1.
 
     Generator: NumPy's PCG64 seeded by `SeedSequence(seed, spawn_key=(d,))`; its standard normals
     fill a [width, d + 1] array row by row, the last column being `output`. So networks are
@@ -294,13 +304,27 @@ def random_network(d: int, width: int, seed: int, readout: Readout = "linear") -
     N <= M. NumPy may change its streams between versions; a ticket therefore stores the digest.
 
     Raises:
-        InvalidInput: d < 1, width < 0, seed < 0, unknown readout.
+        InvalidInput: d < 1, width < 0, seed < 0, unknown readout or distribution.
     """
     d = require_count("d", d, least=1)
     width = require_count("width", width, least=0)
     seed = require_seed(seed)
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(d,))))
-    draws = generator.standard_normal((width, d + 1))
+    shape = (width, d + 1)
+    match distribution:
+        case "normal":
+            draws = generator.standard_normal(shape)
+        case "uniform":
+            draws = np.sqrt(3.0) * (2.0 * generator.random(shape) - 1.0)
+        case "signs":
+            draws = np.where(generator.random(shape) < 0.5, -1.0, 1.0)
+        case _:
+            raise InvalidInput(
+                "unknown distribution",
+                got=repr(distribution),
+                expected="'normal', 'uniform' or 'signs'",
+                fix="Use 'normal' for the paper's network.",
+            )
     return ReLUNetwork(draws[:, :d], draws[:, d], readout)
 
 

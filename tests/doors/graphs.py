@@ -14,7 +14,8 @@ def weights(*shape, dtype=np.float32):
 
 
 def model_of(nodes, shape, tensors=(), opset=17, *, output="y", elem=onnx.TensorProto.FLOAT):
-    """A model from x to y. nodes: (kind, inputs, output, attributes); tensors: name to array."""
+    """A model from x to y. nodes: (kind, inputs, output, attributes); tensors: name to array, of
+    which those are taken that a node uses."""
     made = [
         helper.make_node(kind, inputs, [out], name=f"node{k}", **options)
         for k, (kind, inputs, out, options) in enumerate(nodes)
@@ -24,7 +25,11 @@ def model_of(nodes, shape, tensors=(), opset=17, *, output="y", elem=onnx.Tensor
         "test",
         [helper.make_tensor_value_info("x", elem, shape)],
         [helper.make_tensor_value_info(output, elem, None)],
-        [numpy_helper.from_array(array, name) for name, array in dict(tensors).items()],
+        [
+            numpy_helper.from_array(array, name)
+            for name, array in dict(tensors).items()
+            if any(name in inputs for _, inputs, _, _ in nodes)
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 

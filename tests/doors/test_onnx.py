@@ -284,6 +284,13 @@ def test_what_has_no_counterpart_is_refused_with_its_reason(make, reason):
         from_onnx(make())
 
 
+def test_a_tensor_that_nothing_uses_is_refused():
+    model = model_of([dense()[0]], ROW, TENSORS)
+    model.graph.initializer.append(numpy_helper.from_array(weights(2), "scale"))
+    with pytest.raises(slth.InvalidInput, match="'scale', which no operator uses"):
+        from_onnx(model)
+
+
 def saved_beside(tmp_path, name="weights.bin"):
     model = model_of([dense()[0]], ROW, TENSORS)
     onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, location=name,

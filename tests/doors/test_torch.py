@@ -326,15 +326,20 @@ def test_both_kinds_of_network_and_the_dtype_asked_for():
         to_torch(folded)
 
 
+def small_image():
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(8, 3)
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "shape", "widths"),
     [
         (Functional, (4,), [8]),
         (Auto, (4,), [8, 4, 8]),
-        (lambda: nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
-                               nn.Linear(8, 3)), IMAGE_SHAPE, [4]),
+        (small_image, IMAGE_SHAPE, [4]),
     ],
-)  # fmt: skip
+)
 def test_masks_on_a_module_are_the_network_without_the_units(make, shape, widths):
     torch.manual_seed(0)
     module = make().double()

@@ -176,7 +176,11 @@ def test_command_line(target, tmp_path, capsys):
     assert found.certify(target) == found.error
     assert run(["certify", str(out), str(model), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
+        "status": "closed",
+        "lower": 0.0,
         "upper": found.error,
+        "method": "layers",
+        "witness": None,
         "claim": found.error,
         "holds": True,
     }

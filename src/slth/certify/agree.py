@@ -109,7 +109,7 @@ def agree_on(
     X: ArrayLike,
     *,
     radius: float,
-    within: Domain | None = None,
+    within: Box | None = None,
     time_limit: float | None = 60.0,
     seed: int = 0,
     report: Report = silent,

@@ -11,12 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from slth.certify.comparison import Comparison
+from slth.certify.deep import DeepComparison
 from slth.certify.enclose import enclose, search_problems
 from slth.certify.homogenised import Homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import objectives
 from slth.certify.problem.place import Place
+from slth.certify.small.differences import is_small
 from slth.certify.values import difference
 from slth.domain import Domain, Orthant
 from slth.limits import Deadline, Report
@@ -44,9 +46,10 @@ def enclose_pair(
     deep = pair.on(domain)
     if pair.outputs is None:
         return deep.enclose(rtol, deadline, eps=eps, seed=seed, report=report)
-    if _is_exact(pair, domain):
-        ((net, target),) = pair.outputs
-        return _enclose_output(net, target, domain, rtol, deadline, eps, seed, report)
+    if _is_quick(pair, domain):
+        net, target = pair.outputs[0]
+        quick = _enclose_output(net, target, domain, rtol, deadline, eps, seed, report)
+        return with_floor(quick, deep, rtol, eps)
     near = deep.are_near or (eps is not None and deep.floor <= eps)
     if near:
         share = deadline.within(0.5 * deadline.remaining)
@@ -54,7 +57,7 @@ def enclose_pair(
         if found.status == Status.CLOSED:
             return found
     else:
-        found = Enclosure(0.0, deep.floor, None, Status.OPEN, "relaxation")
+        found = deep.bounded()
     by_outputs = None
     for index, (net, target) in enumerate(pair.outputs):
         share = deadline.within(deadline.remaining / (len(pair.outputs) - index))
@@ -64,12 +67,20 @@ def enclose_pair(
     return _met(found, by_outputs, rtol, eps)
 
 
-def _is_exact(pair: Comparison, domain: Domain) -> bool:
-    """Whether a closed form answers: homogeneous, in one or two dimensions, on a ball around 0."""
+def _is_quick(pair: Comparison, domain: Domain) -> bool:
+    """Whether a closed form or the search for small problems answers in milliseconds: homogeneous,
+    one output, on a ball around 0."""
     chart = Chart.of(domain, pair.d)
-    plain = not any(net.biased or target.biased for net, target in pair.outputs or ())
-    single = pair.outputs is not None and len(pair.outputs) == 1
-    return single and plain and pair.d <= 2 and chart.shape == "ball" and not chart.center.any()
+    if pair.outputs is None or len(pair.outputs) != 1 or chart.shape != "ball":
+        return False
+    net, target = pair.outputs[0]
+    plain = not (net.biased or target.biased or chart.center.any())
+    return plain and is_small(pair.d, net.network.width + target.network.width)
+
+
+def with_floor(found: Enclosure, deep: DeepComparison, rtol: float, eps: float | None) -> Enclosure:
+    """An enclosure of the supremum, not above the floor where it was left open."""
+    return found if found.status == Status.CLOSED else _met(found, deep.bounded(), rtol, eps)
 
 
 def _met(first: Enclosure, second: Enclosure, rtol: float, eps: float | None) -> Enclosure:

@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike
 from slth.certify.comparison import Comparison, Network
 from slth.certify.enclose import (
     Found,
-    enclose,
     enclose_further,
     require_eps,
     require_rtol,
     unit_threshold,
 )
-from slth.certify.enclose_domain import enclose_pair
+from slth.certify.enclose_domain import enclose_pair, with_floor
 from slth.certify.prepare import compile_for
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
 from slth.deep import DeepNetwork
@@ -295,14 +294,13 @@ class _Run:
     def _enclose_one(self, b: int, plain: bool, deadline: Deadline) -> Enclosure:
         pair = self._pairs.comparison(b)
         rtol, eps, seed = self._rtol, self._eps, self._seed
-        if not plain:
-            where = Ball(self._radius)
+        where = Ball(self._radius)
+        if not plain or b not in self._found:
             return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=silent)
         net, target = ReLUNetwork.of(pair.net), ReLUNetwork.of(pair.target)
-        if b in self._found:
-            found = self._found[b]
-            return enclose_further(net, target, found, self._radius, rtol, deadline, eps, seed)
-        return enclose(net, target, self._radius, rtol, deadline, eps=eps, seed=seed)
+        found = self._found[b]
+        further = enclose_further(net, target, found, self._radius, rtol, deadline, eps, seed)
+        return with_floor(further, pair.on(where), rtol, eps)
 
     def _size(self, b: int) -> float:
         """An upper bound that costs nothing."""

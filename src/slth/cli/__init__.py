@@ -11,7 +11,20 @@ from collections.abc import Sequence
 import cyclopts
 from rich.console import Console
 
-from slth.cli import agree, certify, check, embed, export, gap, prune, report, sweep, theory, width
+from slth.cli import (
+    agree,
+    certify,
+    check,
+    compress,
+    embed,
+    export,
+    gap,
+    prune,
+    report,
+    sweep,
+    theory,
+    width,
+)
 from slth.cli.output import print_json
 from slth.errors import SlthError
 
@@ -26,6 +39,7 @@ app.command(prune.app)
 app.command(embed.embed, name="embed")
 app.command(certify.certify, name="certify")
 app.command(agree.agree, name="agree")
+app.command(compress.compress, name="compress")
 app.command(check.check, name="check")
 app.command(width.width, name="width")
 app.command(theory.app)

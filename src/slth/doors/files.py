@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,11 @@ _STATES = (".pt", ".pth", ".safetensors")
 
 
 def read_network(
-    path: str | os.PathLike[str], *, layers: str | None = None, like: Any = None
+    path: str | os.PathLike[str],
+    *,
+    layers: str | None = None,
+    like: Any = None,
+    input_shape: Sequence[int] | None = None,
 ) -> ReLUNetwork | DeepNetwork:
     """The network in a file, exactly, as `slth.as_network` returns it.
 
@@ -55,6 +60,7 @@ def read_network(
             units with what stands between them: relu, leaky:0.01 or none. "4,relu,8,3", with one
             word behind the inputs, puts it between all layers.
         like: a torch module, or a DeepNetwork of the same shapes, that the state is filled into.
+        input_shape: of one input of a module that begins with a convolution.
 
     Raises:
         MissingExtra: the format's library is not installed.
@@ -64,7 +70,7 @@ def read_network(
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix in _STATES and (layers is not None or like is not None):
-        return simplest(_from_state(file, suffix, layers, like))
+        return simplest(_from_state(file, suffix, layers, like, input_shape))
     if suffix in (".pt", ".pth"):
         raise InvalidInput(
             "a state_dict does not say what network it belongs to",
@@ -91,13 +97,17 @@ def read_network(
     return simplest(reader(file))
 
 
-def _from_state(file: Path, suffix: str, layers: str | None, like: Any) -> DeepNetwork:
+def _from_state(
+    file: Path, suffix: str, layers: str | None, like: Any, input_shape: Sequence[int] | None
+) -> DeepNetwork:
     refuse = refusing(file)
     if layers is not None and like is not None:
         raise refuse("layers and like together")
     if suffix == ".safetensors":
         tensors, _ = safetensors_of(file)
         given: Any = tensors
+        if not hasattr(like, "load_state_dict"):
+            _require_numbered(tensors, refuse)
     else:
         given = tensors_of(load_tensors(file), file)
         tensors = {name: array_of(tensor) for name, tensor in given.items()}
@@ -109,7 +119,15 @@ def _from_state(file: Path, suffix: str, layers: str | None, like: Any) -> DeepN
     if suffix == ".safetensors":
         torch = torch_for("Filling a module")
         given = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
-    return read_state(given, like, str(file))
+    return read_state(given, like, str(file), input_shape)
+
+
+def _require_numbered(tensors: dict[str, np.ndarray], refuse: Any) -> None:
+    """The file has no order; names have one if each layer's holds a number of its own."""
+    names = [name for name in tensors if name.endswith("weight")]
+    numbers = [re.findall(r"\d+", name) for name in names]
+    if len(names) > 1 and (not all(numbers) or len(set(map(tuple, numbers))) < len(numbers)):
+        raise refuse(f"tensors {', '.join(names[:3])} in no stated order; pass like=module")
 
 
 def _filled(like: DeepNetwork, tensors: dict[str, np.ndarray], refuse: Any) -> DeepNetwork:
@@ -147,14 +165,14 @@ def parsed_layers(text: str) -> tuple[list[int], list[Item | None]]:
     sizes: list[int] = []
     between: list[Item | None] = []
     said: list[bool] = []
-    everywhere = None
+    everywhere: list[Item | None] = []
     for place, word in enumerate(words):
         if word.isdecimal() and int(word) > 0:
             sizes.append(int(word))
             between.append(None)
             said.append(False)
         elif place == 1 and sum(not other.isdecimal() for other in words) == 1:
-            everywhere = _activation(word, text)
+            everywhere = [_activation(word, text)]
         elif len(sizes) < 2 or said[-1]:
             raise _misspelt(text)
         else:
@@ -163,8 +181,8 @@ def parsed_layers(text: str) -> tuple[list[int], list[Item | None]]:
     if len(sizes) < 2:
         raise _misspelt(text)
     after = between[1:]
-    if everywhere is not None:
-        return sizes, [*[everywhere] * (len(after) - 1), None]
+    if everywhere:
+        return sizes, [*everywhere * (len(after) - 1), None]
     if not all(said[1:-1]):
         raise _misspelt(text)
     return sizes, after

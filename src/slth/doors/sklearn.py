@@ -60,7 +60,7 @@ def _perceptron(model: Any) -> DeepNetwork:
             fix="Train with activation='relu'.",
         )
     pairs = zip(model.coefs_, model.intercepts_, strict=True)
-    layers = tuple(Dense(np.asarray(weight).T, bias) for weight, bias in pairs)
+    layers = tuple(Dense(np.asanyarray(weight).T, bias) for weight, bias in pairs)
     return DeepNetwork(layers, _LASTS[model.out_activation_])  # type: ignore[arg-type]
 
 

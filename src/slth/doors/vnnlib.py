@@ -56,7 +56,7 @@ def read_boxes(path: Path, inputs: int) -> Specification:
 
 def _parsed(text: str) -> list[Any]:
     """Nested lists of words; X[0, 1] is one word."""
-    bare = re.sub(r";[^\n]*", "", text)
+    bare = re.sub(r"\s+\[", "[", re.sub(r";[^\n]*", "", text))
     stack: list[list[Any]] = [[]]
     for word in re.findall(r"[()]|[^\s()\[]*\[[^\]()]*\]|[^\s()\[]+", bare):
         if word == "(":
@@ -116,7 +116,7 @@ class _Reader:
         if len(inputs) != 1:
             raise ValueError(f"a network of {len(inputs)} inputs")
         self.tensor = inputs[0][1]
-        sizes = inputs[0][3].strip("[]")
+        sizes = inputs[0][2].partition("[")[2].strip("]")
         self.shape = tuple(int(size) for size in sizes.split(",")) if sizes else ()
         if math.prod(self.shape) != self.inputs:
             raise ValueError(f"an input of shape {list(self.shape)} for {self.inputs} inputs")
@@ -139,7 +139,7 @@ class _Reader:
             if missing.any():
                 raise ValueError(f"no bounds of input number {int(missing.argmax())}")
             if (low <= high).all():
-                boxes.append(Box(low, high))
+                boxes.append(Box(low, high))  # type: ignore[arg-type]
         if not boxes:
             raise ValueError("no box that holds a point")
         return tuple(boxes)
@@ -210,14 +210,17 @@ class _Reader:
 
 def _outward(word: Any, end: int) -> float:
     """The float at or next below (end 0) or above (end 1) a decimal; (- 1.5) is one too."""
-    text = f"-{word[1]}" if isinstance(word, list) and len(word) == 2 and word[0] == "-" else word
+    text: str = word
+    if isinstance(word, list) and len(word) == 2 and word[0] == "-":
+        text = f"-{word[1]}"
     number = float(text)
-    if math.isfinite(number):
-        exact = Decimal(text)
-        if end and Decimal(number) < exact:
-            return math.nextafter(number, math.inf)
-        if not end and Decimal(number) > exact:
-            return math.nextafter(number, -math.inf)
+    if not math.isfinite(number):
+        raise ValueError(f"a bound {text}")
+    exact = Decimal(text)
+    if end and Decimal(number) < exact:
+        return math.nextafter(number, math.inf)
+    if not end and Decimal(number) > exact:
+        return math.nextafter(number, -math.inf)
     return number
 
 

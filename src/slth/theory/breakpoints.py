@@ -17,20 +17,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slth.errors import InvalidInput, require_array, require_positive
+from slth.errors import InvalidInput, require_array, require_count, require_positive
 
 FloatArray = NDArray[np.float64]
 
 
 def family_count(d: int) -> int:
     """How many disjoint coordinate pairs R^d has: floor(d / 2)."""
-    return d // 2
+    return require_count("d", d, least=1) // 2
 
 
 def family_points(family: int, t: ArrayLike, d: int) -> FloatArray:
     """The points x_i(t) = t e_{2i} + e_{2i+1}. t: float64 [...] -> float64 [..., d]."""
-    _require_family(family, d)
-    times = np.asarray(t, dtype=np.float64)
+    family = require_family(family, d)
+    times = require_array("t", t, ndim=np.ndim(t))
     points = np.zeros((*times.shape, d))
     points[..., 2 * family] = times
     points[..., 2 * family + 1] = 1.0
@@ -135,10 +135,7 @@ def make_bins(radius: float, length: float) -> Bins:
 
 def require_units(hidden: ArrayLike, output: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Validated hidden [width, d >= 2] and output [width], not copied when already float64."""
-    if not (isinstance(hidden, np.ndarray) and hidden.dtype == np.float64 and hidden.ndim == 2):
-        hidden = require_array("hidden", hidden, ndim=2)
-    if not (isinstance(output, np.ndarray) and output.dtype == np.float64 and output.ndim == 1):
-        output = require_array("output", output, ndim=1)
+    hidden, output = _finite("hidden", hidden, 2), _finite("output", output, 1)
     if hidden.shape[1] < 2:
         raise InvalidInput(
             "input families need d >= 2",
@@ -154,6 +151,19 @@ def require_units(hidden: ArrayLike, output: ArrayLike) -> tuple[FloatArray, Flo
             fix="Pass output with hidden.shape[0] entries.",
         )
     return hidden, output
+
+
+def _finite(name: str, value: ArrayLike, ndim: int) -> FloatArray:
+    """As `require_array`, without a copy where there is nothing to convert. A masked array is of
+    another class."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype == np.float64
+        and value.ndim == ndim
+        and np.isfinite(value).all()
+    ):
+        return value
+    return require_array(name, value, ndim=ndim)
 
 
 def require_target(target: ArrayLike, d: int) -> FloatArray:
@@ -173,17 +183,18 @@ def require_families(families: ArrayLike | None, d: int) -> NDArray[np.int64]:
     """Validated family indices."""
     if families is None:
         return np.arange(family_count(d))
-    chosen = np.atleast_1d(np.asarray(families, dtype=np.int64))
-    for family in chosen:
-        _require_family(int(family), d)
-    return chosen
+    chosen = [require_family(family, d) for family in np.atleast_1d(families).tolist()]
+    return np.array(chosen, np.int64)
 
 
-def _require_family(family: int, d: int) -> None:
-    if not 0 <= family < family_count(d):
+def require_family(family: object, d: int) -> int:
+    """Validated index of a family."""
+    index = require_count("family", family, least=0)
+    if index >= family_count(d):
         raise InvalidInput(
             "no such input family",
-            got=family,
+            got=index,
             expected=f"0 <= family < floor(d / 2) = {family_count(d)}",
             fix="Families are coordinate pairs, counted from 0.",
         )
+    return index

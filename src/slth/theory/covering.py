@@ -24,7 +24,7 @@ from functools import lru_cache
 
 from flint import arb
 
-from slth.errors import InvalidInput, require_positive
+from slth.errors import require_count, require_positive
 from slth.theory.arithmetic import cap_measure, float_above, float_ball, floor_of, precision
 from slth.theory.result import Evidence, Statement, require_dimension, require_open_unit
 
@@ -78,10 +78,7 @@ def covering_failure(d: int, width: int, eps: float, radius: float) -> float:
     d = require_dimension(d)
     relative = require_positive("eps", eps) / require_positive("radius", radius)
     relative = math.nextafter(relative, math.inf)
-    if not isinstance(width, int) or width < 0:
-        raise InvalidInput(
-            "width out of range", got=repr(width), expected="an integer >= 0", fix="Pass width=1."
-        )
+    width = require_count("width", width, least=0)
     if relative >= 0.5:
         return 1.0
     best = _one_point_failure(relative, width)

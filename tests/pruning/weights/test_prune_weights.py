@@ -145,10 +145,10 @@ def test_time_limit_never_upgrades_a_status() -> None:
     ("options", "message"),
     [
         ({"target": slth.neuron([1.0, 0.0, 0.0])}, "target incompatible"),
-        ({"target": "f"}, "target is not a network"),
+        ({"target": "f"}, "target is not a ReLUNetwork"),
         ({"radius": 0.0}, "radius out of range"),
         ({"eps": 0.0}, "eps out of range"),
-        ({"eps": float("nan")}, "eps out of range"),
+        ({"eps": float("nan")}, "eps is not a finite number"),
         ({"time_limit": -1.0}, "time_limit out of range"),
         ({"seed": -1}, "seed out of range"),
         ({"sparsest": True}, "sparsest without eps"),

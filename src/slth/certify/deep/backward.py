@@ -212,18 +212,66 @@ class Pulled(NamedTuple):
         return total + 4.0 * UNIT * (np.abs(top) + np.abs(self.constant) + self.off)
 
 
+class Start(NamedTuple):
+    """A functional of the values before operation `stop`, with a constant and what that rounds,
+    float64 [1, m] each."""
+
+    stop: int
+    functional: Functional
+    constant: FloatArray
+    off: FloatArray
+
+    @classmethod
+    def of(cls, stop: int, functional: Functional) -> Start:
+        """Without a constant."""
+        rows = next(part for part in functional if part is not None).shape[1]
+        return cls(stop, functional, np.zeros((1, rows)), np.zeros((1, rows)))
+
+    @classmethod
+    def at_units(
+        cls, program: Program, sizes: tuple[Sizes, ...], stop: int, kind: int, units: np.ndarray
+    ) -> Start:
+        """Both signs of single values before operation `stop`: of net (kind 0), target (1) or
+        their difference (2). Behind an affine step they are its rows already."""
+        before = program.operations[stop - 1] if stop else None
+        own = (before.net, before.target, before.change)[kind] if isinstance(before, Move) else None
+        if own is None:
+            width = len(sizes[stop][kind])  # type: ignore[arg-type]
+            rows = np.zeros((2 * len(units), width))
+            rows[np.arange(len(units)), units] = 1.0
+            rows[len(units) + np.arange(len(units)), units] = -1.0
+            parts = [rows[None] if k == kind else None for k in range(3)]
+            return cls.of(stop, Functional(*parts))
+        assert isinstance(before, Move)
+
+        def both(part: Affine | None) -> FloatArray | None:
+            if part is None:
+                return None
+            rows = part.matrix[units]
+            rows = rows.toarray() if sparse.issparse(rows) else rows
+            return np.concatenate([rows, -rows])[None]
+
+        functional = Functional(both(own), None, None)
+        if kind == 1:
+            functional = Functional(None, both(own), None)
+        if kind == 2:
+            functional = Functional(None if own.is_zero else both(own), None, both(before.target))
+        constant = np.concatenate([own.bias[units], -own.bias[units]])[None]
+        off = np.tile(sizes[stop - 1][kind][units], 2)[None]  # type: ignore[index]
+        return cls(stop - 1, functional, constant, off)
+
+
 def pull(
     program: Program,
-    stop: int,
-    functional: Functional,
+    start: Start,
     bounds: tuple[Bounds | None, ...],
     sizes: tuple[Sizes, ...],
     root: Trace,
 ) -> Pulled:
-    """The functional of the values before operation `stop`, as one of the inputs that is not
-    smaller. bounds: of every bend before; root: the values on the whole domain."""
-    rows = next(part for part in functional if part is not None).shape[1]
-    constant, off = np.zeros((1, rows)), np.zeros((1, rows))
+    """The functional, as one of the inputs that is not smaller. bounds: of every bend before;
+    root: the values on the whole domain."""
+    stop, functional, constant, off = start
+    rows = constant.shape[1]
     waiting: list[Functional] = []
     for place in range(stop - 1, -1, -1):
         operation = program.operations[place]

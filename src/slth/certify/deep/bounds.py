@@ -11,14 +11,16 @@ from slth.certify.deep.backward import (
     Functional,
     Pulled,
     Sizes,
+    Start,
     pull,
     relaxed,
     sizes_of,
 )
 from slth.certify.deep.forward import Range, Trace, Values, intervals
-from slth.certify.deep.program import Bend, Program
+from slth.certify.deep.program import Bend, Move, Program
 from slth.certify.deep.region import Region
 from slth.layers import FloatArray
+from slth.network import BoolArray
 
 # Rows of coefficients that are pulled back at once, times their lengths: about 256 MiB.
 _MOST_ENTRIES = 1 << 25
@@ -41,8 +43,15 @@ class Difference:
     def pulled(
         self, stop: int, functional: Functional, bounds: tuple[Bounds | None, ...]
     ) -> Pulled:
-        """`pull` of this program."""
-        return pull(self.program, stop, functional, bounds, self.sizes, self.root)
+        """A functional of the values before operation `stop`, pulled back to the inputs."""
+        return pull(self.program, Start.of(stop, functional), bounds, self.sizes, self.root)
+
+    def pulled_units(
+        self, stop: int, kind: int, units: np.ndarray, bounds: tuple[Bounds | None, ...]
+    ) -> Pulled:
+        """Both signs of single values before operation `stop`; see `Start.at_units`."""
+        start = Start.at_units(self.program, self.sizes, stop, kind, units)
+        return pull(self.program, start, bounds, self.sizes, self.root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +151,11 @@ def _sharper(
     return Values(*result) if found else None
 
 
-def _open(values: Range | None) -> FloatArray | None:
+def _open(values: Range | None) -> BoolArray | None:
     """Units that may change sign on some box."""
-    return None if values is None else ((values.low < 0.0) & (values.high > 0.0)).any(axis=0)
+    if values is None:
+        return None
+    return np.asarray(((values.low < 0.0) & (values.high > 0.0)).any(axis=0))
 
 
 def _pulled_range(
@@ -153,21 +164,26 @@ def _pulled_range(
     place: int,
     kind: int,
     values: Range,
-    units: FloatArray,
+    units: BoolArray,
     bounds: tuple[Bounds | None, ...],
 ) -> Range:
     """The range of the chosen units of net (kind 0), target (1) or change (2), pulled back."""
-    width = values.low.shape[1]
     chosen = np.flatnonzero(units)
     low, high = values.low.copy(), values.high.copy()
-    step = max(1, _MOST_ENTRIES // (2 * len(region) * max(width, difference.program.inputs)))
+    step = max(1, _MOST_ENTRIES // (2 * len(region) * _widest_before(difference.program, place)))
     for start in range(0, len(chosen), step):
         part = chosen[start : start + step]
-        rows = np.zeros((2 * len(part), width))
-        rows[np.arange(len(part)), part] = 1.0
-        rows[len(part) + np.arange(len(part)), part] = -1.0
-        functional = Functional(*(rows[None] if k == kind else None for k in range(3)))
-        top = difference.pulled(place, functional, bounds).highest(region)
+        top = difference.pulled_units(place, kind, part, bounds).highest(region)
         high[:, part] = np.minimum(high[:, part], top[:, : len(part)])
         low[:, part] = np.maximum(low[:, part], -top[:, len(part) :])
     return Range(low, high)
+
+
+def _widest_before(program: Program, place: int) -> int:
+    """Entries of the longest row of coefficients on the way to the inputs."""
+    widths = [program.inputs]
+    for operation in program.operations[:place]:
+        part = operation.net or operation.target if isinstance(operation, Move) else None
+        if part is not None:
+            widths.append(part.matrix.shape[1])
+    return max(widths)

@@ -57,6 +57,10 @@ class DeepComparison:
         """An upper bound by intervals and one pass of linear relaxation."""
         return min(self.by_interval, float(self.relaxed.highest().max()))
 
+    def bounded(self) -> Enclosure:
+        """The floor as an enclosure."""
+        return Enclosure(0.0, self.floor, None, Status.OPEN, "relaxation")
+
     @cached_property
     def noise(self) -> float:
         """An upper bound this small is rounding, not difference."""

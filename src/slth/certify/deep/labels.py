@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from flint import arb, ctx  # pyright: ignore[reportMissingImports]
+from numpy.typing import NDArray
 
 from slth.certify.deep.backward import Functional
 from slth.certify.deep.bounds import Difference, Relaxation, relax
@@ -23,7 +24,9 @@ from slth.certify.deep.program import Program
 from slth.certify.deep.region import Region
 from slth.layers import FloatArray
 from slth.limits import Deadline, Progress, Report
+from slth.network import BoolArray
 
+Indices = NDArray[np.intp]
 # Multipliers tried; in between little is gained.
 _MULTIPLIERS = (0.5, 1.0, 0.0, 2.0)
 _BOXES = 64
@@ -34,14 +37,17 @@ class Looked(NamedTuple):
     """What a look at B boxes shows. open: bool [B], undecided; rows: float64 [B, d], coefficients
     of the inputs in what keeps each open."""
 
-    open: FloatArray
+    open: BoolArray
     rows: FloatArray
 
 
 class Question(Protocol):
     """Something that holds on a box if bounds say so, and fails where a point shows it."""
 
-    difference: Difference
+    @property
+    def difference(self) -> Difference:
+        """What is asked about."""
+        ...
 
     def look(self, relaxation: Relaxation) -> Looked:
         """Which boxes are undecided."""
@@ -133,11 +139,9 @@ class Agreement:
             coefficients = np.broadcast_to(pulled.rows, (boxes, len(pairs), dim))
             rows = np.where(left[:, pairs, None], np.abs(coefficients), 0.0).sum(axis=1)
         undecided = left.any(axis=1)
-        return Looked(undecided, rows)
+        return Looked(np.asarray(undecided), rows)
 
-    def _possible(
-        self, relaxation: Relaxation, firsts: FloatArray, seconds: FloatArray
-    ) -> FloatArray:
+    def _possible(self, relaxation: Relaxation, firsts: Indices, seconds: Indices) -> BoolArray:
         """bool [B, outputs]: whether net may have that label somewhere on the box."""
         count = self.difference.program.outputs
         rows = np.zeros((len(firsts), count))
@@ -151,7 +155,7 @@ class Agreement:
             possible[:, first] &= top[:, pair] > self.margin
         return possible
 
-    def _functional(self, firsts: FloatArray, seconds: FloatArray, multiplier: float) -> Functional:
+    def _functional(self, firsts: Indices, seconds: Indices, multiplier: float) -> Functional:
         """target_k - target_j + multiplier (net_j - net_k), one row for each pair (j, k)."""
         count = self.difference.program.outputs
         rows = np.zeros((1, len(firsts), count))
@@ -199,7 +203,7 @@ class SameLabel:
         left = pulled.highest(relaxation.region) > 0.0
         coefficients = np.broadcast_to(pulled.rows, (len(left), len(others), dim))
         score = np.where(left[:, :, None], np.abs(coefficients), 0.0).sum(axis=1)
-        return Looked(left.any(axis=1), score)
+        return Looked(np.asarray(left.any(axis=1)), score)
 
     def refuted_by(self, points: FloatArray) -> FloatArray | None:
         points = self.domain.into(points)
@@ -248,7 +252,7 @@ def _midpoint(values: Range) -> FloatArray:
     return 0.5 * values.low + 0.5 * values.high
 
 
-def _ordered_pairs(count: int) -> tuple[FloatArray, FloatArray]:
+def _ordered_pairs(count: int) -> tuple[Indices, Indices]:
     firsts, seconds = np.nonzero(~np.eye(count, dtype=np.bool_))
     return firsts, seconds
 

@@ -19,13 +19,16 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from slth.deep import Activate, DeepNetwork, Skip, Step
 from slth.layers import AffineMap, FloatArray, Matrix
 from slth.rounding.outward import UNIT
 
-# An assignment of more units than this takes longer than the bounds that it would help.
-_MOST_MATCHED = 4096
+# Of a row's size: as near as single precision and pruned inputs leave rows.
+_ALL_BUT_EQUAL = 1e-3
+# Differences of weights, some seconds of work: beyond, matching takes longer than it helps.
+_MOST_WORK = 4e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,18 +227,14 @@ def _assignment(one: Affine, other: Affine) -> tuple[FloatArray, FloatArray] | N
     """
     rows, others = (np.column_stack([part.matrix, part.bias]) for part in (one, other))
     count, more = len(rows), len(others)
-    if count == more:
-        direct = np.abs(rows - others).sum(axis=1)
-        alone = np.abs(rows).sum(axis=1)
-        # Nothing to gain: every row is nearest to its own partner, or nearly so.
-        if (direct <= 1e-3 * alone).all() or max(count, more) > _MOST_MATCHED:
-            return None
-    if max(count, more) > _MOST_MATCHED or rows.shape[1] != others.shape[1]:
+    if rows.shape[1] != others.shape[1]:
         return None
     sizes, other_sizes = np.abs(rows).sum(axis=1), np.abs(others).sum(axis=1)
-    cost = np.empty((count, more))
-    for i in range(count):
-        cost[i] = np.abs(others - rows[i]).sum(axis=1)
+    direct = np.abs(rows - others).sum(axis=1) if count == more else np.full(count, np.inf)
+    # Nothing to gain where every row is all but equal to its own partner.
+    if (direct <= _ALL_BUT_EQUAL * sizes).all() or count * more * rows.shape[1] > _MOST_WORK:
+        return None
+    cost = cdist(rows, others, "cityblock")
     # Pairs that cost more than both rows alone are not made.
     gain = np.minimum(cost - sizes[:, None] - other_sizes[None, :], 0.0)
     left, right = linear_sum_assignment(gain)

@@ -160,6 +160,10 @@ class Graph:
         """The network of the graph."""
         for node in self.model.graph.node:
             self._node(node)
+        used = {name for node in self.model.graph.node for name in node.input}
+        unused = sorted({tensor.name for tensor in self.model.graph.initializer} - used)
+        if unused:
+            raise unusable(self.name, f"a tensor {unused[0]!r}, which no operator uses")
         end = self.chains.get(self.output)
         if end is None:
             raise unusable(self.name, f"an output {self.output!r} that is no layer's")

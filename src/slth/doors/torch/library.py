@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slth.errors import MissingExtra
+from slth.errors import InvalidInput, MissingExtra
 from slth.layers import FloatArray
 
 
@@ -28,4 +28,12 @@ def torch_for(purpose: str) -> Any:
 
 def array_of(tensor: Any) -> FloatArray:
     """A tensor's numbers as float64; half, bfloat16 and single precision exactly."""
+    if tensor.is_complex() or tensor.is_meta or tensor.is_quantized or tensor.is_sparse:
+        kind = "a meta tensor" if tensor.is_meta else f"{tensor.dtype}, {tensor.layout}"
+        raise InvalidInput(
+            "tensor that is complex, meta, quantised or sparse",
+            got=kind,
+            expected="real weights",
+            fix="Load the weights, or pass tensor.real, tensor.dequantize() or tensor.to_dense().",
+        )
     return np.asarray(tensor.detach().cpu().double().numpy())

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slth.deep import DeepNetwork
 from slth.doors.torch.library import torch_for
+from slth.doors.torch.plain import faithful_copy
 from slth.doors.torch.trace import from_torch
 from slth.errors import InvalidInput
 
 
-def read_state(state: Any, like: Any, name: str) -> DeepNetwork:
+def read_state(
+    state: Any, like: Any, name: str, input_shape: Sequence[int] | None = None
+) -> DeepNetwork:
     """The network of a state_dict, filled into a module of its architecture.
 
     Args:
         state: names to tensors, or a checkpoint that holds one.
         like: a torch module with these names.
+        input_shape: as for `from_torch`.
     """
     torch = torch_for("Reading a state_dict")
-    module = copy.deepcopy(like)
+    if not isinstance(like, torch.nn.Module):
+        raise InvalidInput(
+            "no architecture",
+            got=type(like).__name__,
+            expected="a torch.nn.Module or a DeepNetwork",
+            fix="slth.read_network(path, like=module).",
+        )
+    module = faithful_copy(torch, like)
+    own, tensors = module.state_dict(), tensors_of(state, name)
+    if not tensors.keys() & own.keys() and all(key.startswith("module.") for key in tensors):
+        # What torch.nn.DataParallel puts before every name.
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     try:
-        module.load_state_dict(tensors_of(state, name))
+        # Assigned, as a copy would round to the module's own precision.
+        module.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
         raise InvalidInput(
             "state_dict incompatible with the module",
@@ -30,8 +45,7 @@ def read_state(state: Any, like: Any, name: str) -> DeepNetwork:
             expected=f"the tensors of {type(like).__name__}",
             fix="State the module that was saved.",
         ) from error
-    assert isinstance(module, torch.nn.Module)
-    return from_torch(module)
+    return from_torch(module, input_shape)
 
 
 def load_tensors(path: Any) -> Any:

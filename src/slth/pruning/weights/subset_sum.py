@@ -148,10 +148,11 @@ def _require_at_most(at_most: int, n: int) -> int:
 
 def checked_problems(samples: ArrayLike, targets: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """samples as float64 [batch or 1, n], targets as float64 [batch]."""
-    wanted = require_array("targets", np.atleast_1d(np.asarray(targets)), ndim=1)
-    raw = np.asarray(samples)
+    wanted = require_array("targets", np.atleast_1d(np.asanyarray(targets)), ndim=1)
+    raw = np.asanyarray(samples)
     rows = raw if raw.ndim != 1 else raw[None, :]
-    if rows.ndim == 2 and rows.dtype == np.float64 and rows.flags.c_contiguous and rows.size:
+    plain = type(rows) is np.ndarray and rows.dtype == np.float64
+    if plain and rows.ndim == 2 and rows.flags.c_contiguous and rows.size:
         values, sound = rows, _sound(rows, float(np.abs(wanted).max(initial=0.0)))
     else:
         values, sound = require_array("samples", rows, ndim=2), False

@@ -17,6 +17,7 @@ import math
 from flint import arb
 
 from slth.theory.arithmetic import float_ball
+from slth.theory.result import require_dimension
 from slth.theory.zonal.latitudes import angle_mass, mean_size
 from slth.theory.zonal.nodes import kink_distance
 
@@ -69,6 +70,7 @@ def interpolation_constants(m: int) -> tuple[arb, arb]:
 def universal_constant(d: int) -> float:
     """d sqrt2 e_d of Theorem A: Pr <= N (d eps / c)^(d-1) with this c, if eps <= c / d. Rounded
     down. At eps = c / d the delta used is below 1, which `theorem_a` need not assume."""
+    d = require_dimension(d)
     m = d + 1 + (d + 1) % 2
     kappa = kink_distance(m)
     _, reach = interpolation_constants(m)

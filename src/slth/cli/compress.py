@@ -1,0 +1,102 @@
+"""`slth compress`: a trained network with fewer hidden units, certified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from slth.cli.models import read_model
+from slth.cli.numbers import OptionalWhole, Whole
+from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
+from slth.cli.where import Where, rows_of
+from slth.doors import write_network
+from slth.errors import InvalidInput
+from slth.pruning.trained import compress as fewer
+
+_NOWHERE = Where()
+
+
+def compress(
+    model: Path,
+    /,
+    *,
+    where: Where = _NOWHERE,
+    eps: float | None = None,
+    units: OptionalWhole = None,
+    ratio: float | None = None,
+    agree_on: Annotated[tuple[Path, float] | None, Parameter(name="--agree-on")] = None,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    layers: str | None = None,
+    time_limit: float = 60.0,
+    seed: Whole = 0,
+    json: bool = False,
+) -> int:
+    """Remove hidden units of a trained network (channels of a Conv), nothing retrained.
+
+    Give one of --eps, --units, --ratio, --agree-on, and the inputs that count: --box or --ball.
+
+    Exit code 0: the smaller network keeps the claim; 2: bad usage or input.
+
+    Parameters
+    ----------
+    model
+        A network file (.onnx, .safetensors, .npz, .nnet, .pt) of layers in a row.
+    eps
+        The fewest units with a certified error of at most this.
+    units
+        At most so many units in all, with a small error.
+    ratio
+        At most this share of the units, with a small error.
+    agree_on
+        The fewest units that keep the labels on boxes of half side R around the rows of an .npy
+        file: --agree-on X.npy R.
+    out
+        The file to write the smaller network to (.onnx, .safetensors, .npz).
+    layers
+        The architecture of the model if it is a state of dense layers: 4,8,relu,3.
+    time_limit
+        Seconds.
+    seed
+        Of the points at which removals are tried.
+    json
+        Print one JSON object.
+    """
+    network = read_model(model, layers)
+    domains = where.domains(network.d, None)
+    if len(domains) != 1:
+        raise InvalidInput(
+            "several domains to compress for",
+            got=f"{len(domains)} boxes",
+            expected="one",
+            fix="Use --box, or --agree-on X.npy R for boxes around rows.",
+        )
+    announce_compilation()
+    with BoundsLine() as report:
+        found = fewer(
+            network,
+            domains[0],
+            eps=eps,
+            units=units,
+            ratio=ratio,
+            agree_on=None if agree_on is None else rows_of(agree_on[0]),
+            radius=None if agree_on is None else agree_on[1],
+            time_limit=time_limit,
+            seed=seed,
+            report=report,
+        )
+    if json:
+        result: dict[str, object] = {
+            "status": str(found.status),
+            "kept": [mask.tolist() for mask in found.kept],
+            "units": found.units,
+            "least_units": found.least_units,
+            "error": {"lower": found.error.lower, "upper": found.error.upper},
+        }
+        print_json(result)
+    else:
+        stdout.print(found.table(), highlight=False, markup=False)
+    if out is not None:
+        write_network(found.network, out)
+    return 0
