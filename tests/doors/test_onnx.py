@@ -253,11 +253,16 @@ REFUSED = {
     "no opset": (lambda: edited(opset_import=lambda sets: sets.pop()), "operator set 0"),
     "other domain": (lambda: edited(graph=lambda g: setattr(g.node[0], "domain", "own")), "own"),
     "two inputs": (lambda: edited(graph=lambda g: g.input.append(g.output[0])), "2 inputs"),
-    "unknown size": (of(dense()[0], shape=["n", "m"]), "not known beforehand"),
+    "unknown size": (of(dense()[0], shape=["n", "m"]), "not known or too large"),
     "missing weights": (of(dense()[0], tensors={}), "depends on the input"),
     "two values of one name": (of(("Relu", ["x"], "W", {}), dense("y", "W")[0]), "two values"),
     "nothing at the output": (lambda: model_of([dense()[0]], ROW, TENSORS, output="z"), "no layer"),
     "NaN": (of(("Add", ["x", "b"], "y", {}), tensors={"b": np.float32([np.nan] * 5)}), "finite"),
+    "a stride of 0": (of(("Conv", ["x", "K"], "y", {"auto_pad": "SAME_UPPER", "strides": [0, 1]}),
+                         shape=IMAGE_IN, tensors={"K": weights(3, 2, 2, 2)}), "ZeroDivision"),
+    "a shape that wraps round": (of(("Reshape", ["x", "to"], "y", {}), tensors={
+        "to": ints(2**32, 2**32, 5)}), "as many entries"),
+    "NaN alpha": (of(("Gemm", ["x", "W", "b"], "y", {"transB": 1, "alpha": np.nan})), "finite"),
     "convolution behind a reshape": (
         of(("Conv", ["x", "K"], "c", {}), ("Reshape", ["c", "to"], "h", {}),
            ("Conv", ["h", "K"], "y", {}), shape=IMAGE_IN, tensors=IMAGES), "reshaped"),

@@ -134,6 +134,8 @@ BAD = {
     "another shape": V2.replace("[1, 2]", "[1, 3]"),
     "indices outside": V2 + "(assert (<= X[0,2] 1.0))",
     "too few indices": V2 + "(assert (<= X[0] 1.0))",
+    "about nothing": UNIT + "(assert (<= 1 0.5))",
+    "about nothing, in an alternative": UNIT + "(assert (or (<= X_0 1) (and (>= 0 1) (<= X_1 0))))",
     "a half declaration": "(declare-network f (declare-input X))",
 }
 

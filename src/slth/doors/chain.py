@@ -7,6 +7,7 @@ block on the shorter. Shapes are those of the graph for a batch of one, the batc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +32,8 @@ from slth.layers import (
 
 # A diagonal matrix is written out up to this many inputs (128 MiB).
 _MOST_DIAGONAL = 4096
+# Entries of a value that constants are added to (64 MiB an array).
+_MOST_ENTRIES = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +105,8 @@ class Chain:
 
     def reshaped(self, shape: tuple[int, ...], where: str) -> Chain:
         """The same numbers in the same order in another shape."""
-        if size_of(shape) != size_of(self.shape) or min(shape, default=1) < 1:
+        # Python's integers, as a hostile shape wraps those of 64 bits round.
+        if math.prod(shape) != size_of(self.shape) or min(shape, default=1) < 1:
             raise unlike(where, f"{self.shape} to {shape}", "as many entries")
         if self.item is None and self.last is None:
             return Chain.start(shape)
@@ -214,6 +218,12 @@ class Chain:
     def _spread(self, values: Any, where: str) -> tuple[tuple[int, ...], FloatArray]:
         """The shape of the value with constants, and the constants for each of its entries."""
         array = np.asarray(values, np.float64)
+        if size_of(self.shape) > _MOST_ENTRIES:
+            raise unlike(
+                where, f"a value of shape {self.shape}", f"at most {_MOST_ENTRIES} entries"
+            )
+        if not np.isfinite(array).all():
+            raise unlike(where, "a constant that is not finite", "finite numbers")
         try:
             shape = np.broadcast_shapes(array.shape, self.shape)
         except ValueError:

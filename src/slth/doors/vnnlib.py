@@ -86,6 +86,8 @@ class _Reader:
         self.unused: list[str] = []
         self.tensor: str | None = None
         self.shape: tuple[int, ...] = ()
+        # Other tensors that are declared: outputs and hidden ones.
+        self.others: set[str] = set()
 
     def specification(self) -> Specification:
         common: _Bounds = {}
@@ -99,7 +101,7 @@ class _Reader:
                 continue
             (claim,) = command[1:]
             if not self._names_input(claim):
-                self.unused.append(_written(claim))
+                self._leave(claim)
                 continue
             found = self._boxes(claim)
             if len(found) == 1:
@@ -116,6 +118,7 @@ class _Reader:
         if len(inputs) != 1:
             raise ValueError(f"a network of {len(inputs)} inputs")
         self.tensor = inputs[0][1]
+        self.others = {part[1] for part in command[2:] if part[0] != "declare-input"}
         sizes = inputs[0][2].partition("[")[2].strip("]")
         self.shape = tuple(int(size) for size in sizes.split(",")) if sizes else ()
         if math.prod(self.shape) != self.inputs:
@@ -159,7 +162,7 @@ class _Reader:
                 if self._names_input(part):
                     choices = _crossed(choices, self._boxes(part))
                 else:
-                    self.unused.append(_written(part))
+                    self._leave(part)
             return choices
         relation, left, right = claim
         if relation in ("<=", "<"):
@@ -171,6 +174,12 @@ class _Reader:
         both = self._bound(left, right)
         _narrow(both, self._bound(right, left))
         return [both]
+
+    def _leave(self, claim: Any) -> None:
+        """Note a claim about outputs."""
+        if not self._names_output(claim):
+            raise ValueError(f"an assertion {_written(claim)} about neither inputs nor outputs")
+        self.unused.append(_written(claim))
 
     def _bound(self, left: Any, right: Any) -> _Bounds:
         """left <= right, one of which is an input and the other a number. Decimals between two
@@ -201,6 +210,13 @@ class _Reader:
         for place, size in zip(places, self.shape, strict=True):
             index = index * size + place
         return index
+
+    def _names_output(self, claim: Any) -> bool:
+        if isinstance(claim, list):
+            return any(self._names_output(part) for part in claim)
+        if self.tensor is None:
+            return re.fullmatch(r"Y_\d{1,9}", claim) is not None
+        return claim.partition("[")[0] in self.others
 
     def _names_input(self, claim: Any) -> bool:
         if isinstance(claim, list):

@@ -18,6 +18,8 @@ from slth.layers import FloatArray
 
 # Bytes of a file that are read: the largest networks that can be bounded are far smaller.
 _MOST_BYTES = 1 << 31
+# Numbers in one input: a color image of 1,000 x 1,000 pixels.
+_MOST_INPUTS = 3_000_000
 # Before set 7 sums broadcast otherwise; what stands above 25 may mean other things.
 _OPSETS = range(7, 26)
 # Operators on constants alone that are worked out.
@@ -71,7 +73,7 @@ def from_onnx(model: Any, name: str = "the model") -> DeepNetwork:
         network = graph.network()
     except InvalidInput:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise unusable(name, f"not a valid graph ({_first_line(error)})") from error
     _require_same_values(graph, network)
     return network
@@ -152,8 +154,8 @@ class Graph:
         axes = [axis.dim_value if axis.HasField("dim_value") else 0 for axis in kind.shape.dim]
         if len(axes) > 1 and axes[0] == 0:
             axes[0] = 1
-        if not axes or min(axes) < 1 or math.prod(axes) > _MOST_BYTES:
-            raise unusable(self.name, f"an input of shape {axes}, not known beforehand")
+        if not axes or min(axes) < 1 or math.prod(axes) > _MOST_INPUTS:
+            raise unusable(self.name, f"an input of shape {axes}, not known or too large")
         return tuple(axes)
 
     def network(self) -> DeepNetwork:
@@ -225,7 +227,8 @@ class Graph:
         value = self.constants[name]
         if value.dtype.kind != "f" and value.dtype.name != "bfloat16":
             raise unlike(where, f"{name!r} of type {value.dtype}", "floating-point weights")
-        wide = value.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            wide = value.astype(np.float64)
         return require_array(name, wide, ndim=wide.ndim)
 
     def whole(self, name: str, where: str) -> list[int]:
