@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup gap test lint bench clean
+.PHONY: setup gap test lint bench mutants clean
 
 setup: $(VENV)/.installed
 
@@ -21,7 +21,7 @@ gap: setup
 	$(BIN)/slth gap --out gap.html
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check .
@@ -30,6 +30,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Faults put into a copy of the sources on purpose: the tests must find each.
+mutants: setup
+	$(BIN)/python -m benchmarks.mutants
 
 # Numba looks for changes in a kernel's own file only: after editing one that others call, clean.
 clean:

@@ -374,6 +374,13 @@ def _embeds(answer: Any, case: Case, other: Case, x: np.ndarray) -> None:
     assert answer.error <= 0.5
 
 
+def _compresses(answer: Any, case: Case, other: Case, x: np.ndarray) -> None:
+    values = answer.network.logits(x)
+    # Values near 1 in floats.
+    assert np.abs(values - case.logits(x)).max() <= answer.error.upper + 1e-14
+    assert sum(int(kept.sum()) for kept in answer.kept) <= 3 * len(answer.kept)
+
+
 def _prunes(answer: Any, case: Case, other: Case, x: np.ndarray) -> None:
     pruned = answer.pruned(x)[:, None]
     assert np.abs(pruned - other.logits(x)).max() <= answer.error.upper
@@ -457,6 +464,10 @@ VERBS = {
         _of_plain(lambda net, target: contend(net, target, "magnitude", time_limit=LIMIT)),
         _prunes,
         only_plain=True,
+    ),
+    "compress": Verb(
+        lambda net, target: slth.compress(net, slth.Ball(1.0), units=3, time_limit=LIMIT),
+        _compresses,
     ),
     "Ticket": Verb(_of_plain(_ticket), _holds, only_plain=True),
     **{
@@ -581,6 +592,15 @@ NUMBERS = {
         ("eps",),
         ("seed", "workers"),
     ),
+    "compress": Numbers(
+        partial(slth.compress, BIASED.network(), slth.Ball(1.0)),
+        {"units": 3, "seed": 0, "time_limit": 1e6},
+        ("time_limit",),
+        ("units", "seed"),
+    ),
+    "compress within eps": Numbers(
+        partial(slth.compress, BIASED.network(), slth.Ball(1.0)), {"eps": 0.5}, ("eps",)
+    ),
     "prune_neurons": Numbers(
         partial(slth.prune_neurons, **PAIR),
         {"seed": 0, "radius": 1.0, "eps": 0.5, "time_limit": 1e6},
@@ -613,6 +633,7 @@ NUMBERS = {
 }
 # Public names that take neither networks nor numbers of a user.
 NEITHER = {
+    "Compression": "what compress returns",
     "Embedding": "what embed returns",
     "Enclosure": "what certify returns",
     "Enclosures": "what certify_many returns",

@@ -19,6 +19,7 @@ from slth.errors import SlthError, TicketError
 from slth.network import Mask
 from slth.proof import RefutationProof
 from slth.ticket import Ticket
+from tests.clocks import certified
 from tests.refuting import points_on_sphere, refute_neurons
 from tests.ticket_files import claim, examples
 from tests.ticket_oracles import best_neuron_error, root_above, squared_error
@@ -270,7 +271,7 @@ def _upper_holds(ticket: Ticket) -> bool:
 def _lower_holds(ticket: Ticket) -> bool:
     claimed = Fraction(ticket.error.lower) / Fraction(ticket.radius)
     if ticket.net.d > 2:
-        error = slth.certify(ticket.masked, ticket.target, time_limit=5.0)
+        error = certified(ticket.masked, ticket.target)
         return Fraction(error.upper) >= claimed
     return _least_error(ticket) >= claimed**2
 
@@ -307,7 +308,7 @@ def _squared(net: str, target: str, held: _Held) -> Fraction:
     ticket = held.ticket
     if ticket.net.d <= 2:
         return squared_error(ticket.masked, ticket.target)
-    error = slth.certify(ticket.masked, ticket.target, time_limit=5.0)
+    error = certified(ticket.masked, ticket.target)
     return Fraction(error.lower) ** 2
 
 

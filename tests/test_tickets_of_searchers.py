@@ -13,6 +13,7 @@ from slth.certify.prove.error import loosened, prove_error
 from slth.check import Outcome
 
 
+@pytest.mark.usefixtures("counted_time")
 @pytest.mark.parametrize("granularity", ["neurons", "weights"])
 @pytest.mark.parametrize("readout", ["linear", "relu"])
 @pytest.mark.parametrize("d", range(1, 9))
@@ -24,7 +25,7 @@ def test_found_tickets_check(d, readout, granularity, tmp_path):
     if neurons:
         found = slth.prune_neurons(net, target, radius=2.0, time_limit=None, proof=True)
     else:
-        found = slth.prune_weights(net, target, radius=2.0, time_limit=0.5)
+        found = slth.prune_weights(net, target, radius=2.0, time_limit=300.0)
     proof = None
     if d > 2:
         found = dataclasses.replace(found, error=loosened(found.error, rtol=1e-6))

@@ -106,7 +106,7 @@ class DeepNetwork(Rebuilt):
         begin = next(iter(items))
         if shape is None and isinstance(begin, Dense):
             shape = (begin.weight.shape[1],)
-        if shape is None or len(shape) not in (1, 3) or min(shape) < 1:
+        if shape is None or len(shape) not in (1, 3):
             raise InvalidInput(
                 "input shape of the network",
                 got=repr(shape),

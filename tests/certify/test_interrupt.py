@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
@@ -11,6 +10,7 @@ import pytest
 import slth
 from slth.certify.enclose import enclose
 from slth.limits import Deadline, stopped_by_interrupt
+from tests.clocks import Ticking, use
 
 
 def never_closed() -> tuple[slth.ReLUNetwork, slth.ReLUNetwork]:
@@ -18,17 +18,10 @@ def never_closed() -> tuple[slth.ReLUNetwork, slth.ReLUNetwork]:
     return slth.random_network(8, 300, 0), slth.random_network(8, 300, 1)
 
 
-def press_ctrl_c_after(seconds: float) -> threading.Timer:
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    return timer
-
-
-def test_certify_returns_its_bounds():
+def test_certify_returns_its_bounds(monkeypatch):
     net, target = never_closed()
-    timer = press_ctrl_c_after(0.5)
+    use(monkeypatch, Ticking(interrupt_at=40))
     enclosure = slth.certify(net, target, rtol=0.0, time_limit=None)
-    timer.join()
     assert enclosure.status == "open"
     assert 0.0 < enclosure.lower < enclosure.upper
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -36,10 +29,9 @@ def test_certify_returns_its_bounds():
 
 def test_the_searchers_certifier_lets_it_through():
     net, target = never_closed()
-    timer = press_ctrl_c_after(0.5)
+    deadline = Deadline(clock=Ticking(interrupt_at=40))
     with pytest.raises(KeyboardInterrupt):
-        enclose(net, target, 1.0, 0.0, Deadline())
-    timer.join()
+        enclose(net, target, 1.0, 0.0, deadline)
 
 
 def test_a_second_interrupt_raises():

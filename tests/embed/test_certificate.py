@@ -1,12 +1,15 @@
 """The end-to-end bound against exact suprema, exact rationals and sampling."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 import slth
 from slth.deep import DeepNetwork, mlp
-from slth.embed.certificate import LayerErrors, certified_error
-from slth.embed.reach import signed
+from slth.embed.certificate import LayerErrors, _affine, _moved, _State, certified_error
+from slth.embed.operator import Operator
+from slth.embed.reach import Reach, sides, signed
 from slth.embed.shape import target_of
 from slth.layers import Conv, Dense, Residual
 
@@ -138,3 +141,66 @@ def test_never_looser_than_the_product_of_operator_norms():
 def test_equal_networks_have_no_error():
     target = next(deep_networks(np.random.default_rng(5)))
     assert bound(target, target, slth.Ball(1.0)) < 1e-200
+
+
+def test_the_error_before_a_skip_passes_it():
+    """A body that does nothing: what the first layer is off by arrives at the output."""
+    rng = np.random.default_rng(3)
+    first, last = rng.standard_normal((4, 3)), rng.standard_normal((2, 4))
+    body = Residual((Dense(1e-12 * np.eye(4)), Dense(1e-12 * np.eye(4))))
+
+    def network(weight):
+        return DeepNetwork((Dense(weight), body, Dense(last)))
+
+    target, other = network(first), network(first + 0.1 * rng.standard_normal((4, 3)))
+    box = slth.Box(0.0, 1.0)
+    points = rng.random((1000, 3))
+    seen = np.abs(target(points) - other(points)).max()
+    assert 0.05 < seen <= bound(target, other, box)
+
+
+@pytest.mark.parametrize("ends", [(-2.0, 1.0), (-1.0, 3.0), (-3.0, -1.0), (0.0, 2.0), (0.5, 2.0)])
+def test_the_sides_of_a_box_hold_those_of_its_points(ends):
+    box = slth.Box(*ends)
+    reach = sides(box, 1)
+    for t in np.linspace(*ends, 50):
+        parts = np.array([max(t, 0.0), max(-t, 0.0)] if signed(box) else [t])
+        assert (np.abs(parts - reach.centre) <= reach.radius).all()
+        assert np.linalg.norm(parts - reach.centre) <= reach.ball
+
+
+def cancelling(seed):
+    """W [3, 40] and h [40] whose product is far below what its terms round."""
+    rng = np.random.default_rng(seed)
+    weight = rng.standard_normal((3, 40)) * 10.0 ** rng.integers(-6, 6, (3, 40))
+    values = rng.standard_normal(40) * 10.0 ** rng.integers(-6, 6, 40)
+    weight[:, -1] -= weight @ values / values[-1]
+    return weight, values
+
+
+def exact_product(weight, values):
+    return [
+        sum(Fraction(w) * Fraction(h) for w, h in zip(row, values.tolist(), strict=True))
+        for row in weight.tolist()
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_image_of_a_point_rounds_is_in_its_radius(seed):
+    weight, values = cancelling(seed)
+    point = Reach(values, np.zeros(40), 0.0)
+    moved = _moved(point, Operator(weight), np.zeros(3))
+    for k, exact in enumerate(exact_product(weight, values)):
+        off = abs(exact - Fraction(float(moved.centre[k])))
+        assert off <= Fraction(float(moved.radius[k]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_errors_image_rounds_is_in_the_error(seed):
+    weight, values = cancelling(seed)
+    point = Reach(values, np.zeros(40), 0.0)
+    identity = Operator(np.eye(3, 40))
+    layer = LayerErrors(identity, np.zeros(3), Operator(weight), np.zeros(3), identity)
+    after = _affine(_State(point, np.zeros(1), 0.0), layer, point, pairs=False)
+    for k, exact in enumerate(exact_product(weight, values)):
+        assert abs(exact) <= Fraction(float(after.apart[k]))

@@ -4,6 +4,7 @@ import numpy as np
 
 import slth
 from slth.pruning.neurons.problem import random_sphere
+from tests.clocks import certified
 
 
 def instance(width, d, seed, readout="linear", units=1):
@@ -40,7 +41,7 @@ def least_error(net, target):
         if seen[i] > upper + 1e-9:
             break
         mask = slth.Mask.of_units(masks[i], net.d)
-        error = slth.certify(net.pruned(mask), target, rtol=1e-5, time_limit=2.0)
+        error = certified(net.pruned(mask), target, rtol=1e-5)
         lower = min(lower, error.lower)
         if error.upper < upper:
             upper, best = error.upper, masks[i]

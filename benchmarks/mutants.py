@@ -1,0 +1,298 @@
+"""Faults put into a copy of the sources on purpose: which of them do the tests not find?
+
+`python -m benchmarks.mutants [WORD]` (default: all; WORD: those whose file or name holds it). Each
+mutant changes one place of one file in a scratch copy of src/ and tests/ and runs the tests that
+must find it; a mutant that survives is a term or a branch that no test forces. Exit code 1 if one
+does. A mutant whose text is no longer in its file is an error: mend the list.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.table import show
+
+ROOT = Path(__file__).resolve().parents[1]
+# Seconds after which a mutant that makes the tests run on counts as found.
+_PATIENCE = 900.0
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: in `file` (below src/slth), `old` becomes `new`; `tests` must find it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+_EMBED = ("tests/embed/test_certificate.py",)
+_PRUNING = ("tests/pruning/neurons/test_terms.py",)
+_DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.py")
+
+MUTANTS = [
+    Mutant(
+        "the skip's error is lost",
+        "embed/certificate.py",
+        "apart = up(outer.apart + inner.apart)",
+        "apart = up(inner.apart)",
+        _EMBED,
+    ),
+    Mutant(
+        "the negative side's upper end",
+        "embed/reach.py",
+        "np.concatenate([np.maximum(high, zero), np.maximum(-low, zero)])",
+        "np.concatenate([np.maximum(high, zero), np.maximum(-high, zero)])",
+        _EMBED,
+    ),
+    Mutant(
+        "the image's rounding",
+        "embed/certificate.py",
+        "off = up(rounding + 4.0 * 2.0**-53 * (np.abs(image) + np.abs(bias)))",
+        "off = up(0.0 * rounding)",
+        _EMBED,
+    ),
+    Mutant(
+        "the error image's rounding",
+        "embed/certificate.py",
+        "offset = up(np.abs(centre) + rounding + layer.bias_error)",
+        "offset = up(np.abs(centre) + layer.bias_error)",
+        _EMBED,
+    ),
+    Mutant(
+        "the last cell of a meeting",
+        "pruning/neurons/plane/wedge.py",
+        "math.floor(mirror + 1.0 + PAD) + 1)",
+        "math.floor(mirror + 1.0 + PAD))",
+        _PRUNING,
+    ),
+    Mutant(
+        "the ReLU readout of a judged prefix",
+        "pruning/neurons/judging.py",
+        "values = sums if problem.linear else np.maximum(sums, 0.0)",
+        "values = sums",
+        _PRUNING,
+    ),
+    Mutant(
+        "the wider ticket is kept",
+        "lab/measure.py",
+        "needed < best.found",
+        "needed > best.found",
+        ("tests/lab/test_width.py",),
+    ),
+    Mutant(
+        "the slack of counted subsets",
+        "pruning/weights/counted.py",
+        "(best * unit * (1.0 - 1e-12) - slack)",
+        "(best * unit * (1.0 - 1e-12))",
+        ("tests/pruning/weights/test_counted.py",),
+    ),
+    Mutant(
+        "a bound is rounded up to the radius",
+        "pruning/race.py",
+        "math.nextafter(bound * radius, -math.inf)",
+        "math.nextafter(bound * radius, math.inf)",
+        ("tests/pruning/test_race.py",),
+    ),
+    Mutant(
+        "the guard of multipliers with a ReLU readout",
+        "pruning/neurons/dual.py",
+        "(f - f_error < cutoff)",
+        "(f - f_error < -math.inf)",
+        _PRUNING,
+    ),
+    Mutant(
+        "a rung proves no more than its cutoff",
+        "pruning/neurons/rung.py",
+        "race.prove(min(cutoff, outcome.bound)",
+        "race.prove(outcome.bound",
+        _PRUNING,
+    ),
+    Mutant(
+        "the gradient's error on the circle",
+        "certify/exact/circle.py",
+        "return upper + 2.0 * error,",
+        "return upper,",
+        ("tests/certify/test_circle.py",),
+    ),
+    Mutant(
+        "the chart's slack",
+        "certify/enclose_domain.py",
+        "slack = 2.0 * (network.d + 4) * UNIT * mass + TINY * (1.0 + mass)",
+        "slack = 0.0 * mass",
+        ("tests/certify/test_domains.py",),
+    ),
+    Mutant(
+        "a float above a ball",
+        "theory/arithmetic.py",
+        "return math.nextafter(float(value.upper()), math.inf)",
+        "return float(value.upper())",
+        ("tests/theory/test_arithmetic.py",),
+    ),
+    Mutant(
+        "norms of a refutation's points are rounded up",
+        "check.py",
+        "isqrt((x @ x) << 128) + 1",
+        "isqrt((x @ x) << 128)",
+        ("tests/test_check_refutation.py",),
+    ),
+    Mutant(
+        "forward: rounding of a product",
+        "certify/deep/forward.py",
+        "off = 2.0 * (part.terms + 8) * UNIT * size + part.terms * _LEAST",
+        "off = 0.0 * size + part.terms * _LEAST",
+        _DEEP,
+    ),
+    Mutant(
+        "forward: underflow",
+        "certify/deep/forward.py",
+        "UNIT * size + part.terms * _LEAST",
+        "UNIT * size",
+        _DEEP,
+    ),
+    Mutant(
+        "forward: stated rounding of weights",
+        "certify/deep/forward.py",
+        "off = off + (np.abs(center) + reach) @ part.off.T",
+        "off = off + 0.0",
+        _DEEP,
+    ),
+    Mutant(
+        "forward: stated rounding of biases",
+        "certify/deep/forward.py",
+        "off = off + part.bias_off",
+        "off = off + 0.0",
+        _DEEP,
+    ),
+    Mutant(
+        "backward: rounding of one step",
+        "certify/deep/backward.py",
+        "return (2.0 * terms * UNIT * size + off)",
+        "return (off)",
+        _DEEP,
+    ),
+    Mutant(
+        "backward: stated rounding of one step",
+        "certify/deep/backward.py",
+        "return (2.0 * terms * UNIT * size + off)",
+        "return (2.0 * terms * UNIT * size)",
+        _DEEP,
+    ),
+    Mutant(
+        "backward: the room above a chord",
+        "certify/deep/backward.py",
+        "np.where(mixed, ends + room, zero)",
+        "np.where(mixed, ends, zero)",
+        _DEEP,
+    ),
+    Mutant(
+        "backward: rounding of bends",
+        "certify/deep/backward.py",
+        "else 2.0 * (len(part) + 16) * UNIT * part",
+        "else 0.0 * part",
+        _DEEP,
+    ),
+    Mutant(
+        "backward: the last sums",
+        "certify/deep/backward.py",
+        "return total + 4.0 * UNIT * (np.abs(top) + np.abs(self.constant) + self.off)",
+        "return total",
+        _DEEP,
+    ),
+    Mutant(
+        "backward: coefficients at the inputs",
+        "certify/deep/backward.py",
+        "off = off + 4.0 * UNIT * (np.abs(total) @ largest)",
+        "off = off + 0.0",
+        _DEEP,
+    ),
+    Mutant(
+        "region: rounding on a box",
+        "certify/deep/region.py",
+        "best = middle + spread + 2.0 * terms * UNIT * (largest + spread)",
+        "best = middle + spread",
+        _DEEP,
+    ),
+    Mutant(
+        "region: rounding on a ball",
+        "certify/deep/region.py",
+        "around += 2.0 * terms * UNIT * (size @ np.abs(ball.center) + length) + TINY",
+        "around += 0.0",
+        _DEEP,
+    ),
+    Mutant(
+        "region: the reach of a box",
+        "certify/deep/region.py",
+        "np.maximum(self.high - center, center - self.low) * (1.0 + 2.0**-52)",
+        "np.maximum(self.high - center, center - self.low) * (1.0 - 2.0**-52)",
+        _DEEP,
+    ),
+]
+
+
+def main(word: str = "") -> int:
+    """Run the mutants and print which were found; the exit code."""
+    chosen = [mutant for mutant in MUTANTS if word in f"{mutant.file} {mutant.name}"]
+    survivors = 0
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        for part in ("src", "tests"):
+            shutil.copytree(ROOT / part, tree / part)
+        shutil.copy2(ROOT / "pyproject.toml", tree)
+        for mutant in chosen:
+            found = is_found(mutant, tree)
+            survivors += not found
+            rows.append((mutant.file, mutant.name, "found" if found else "SURVIVES"))
+            print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
+    show(
+        f"{len(chosen) - survivors} of {len(chosen)} mutants found",
+        ["file", "fault", "tests"],
+        [list(row) for row in rows],
+    )
+    return 1 if survivors else 0
+
+
+def is_found(mutant: Mutant, tree: Path) -> bool:
+    """Whether the mutant's tests fail in the tree, which is left as it was."""
+    path = tree / "src" / "slth" / mutant.file
+    original = path.read_text()
+    if original.count(mutant.old) != 1:
+        raise SystemExit(f"{mutant.file} holds {mutant.old!r} {original.count(mutant.old)} times")
+    kept = path.stat()
+    _without_kernels_of(path)
+    path.write_text(original.replace(mutant.old, mutant.new))
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        path.write_text(original)
+        os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+        _without_kernels_of(path)
+    if done.returncode not in (0, 1):
+        raise SystemExit(done.stdout.decode() + done.stderr.decode())
+    return done.returncode == 1
+
+
+def _without_kernels_of(path: Path) -> None:
+    """A kernel is compiled into those that call it, which are in its own folder or below."""
+    if "njit" in path.read_text():
+        for cached in path.parent.rglob("*.nb[ic]"):
+            cached.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))
