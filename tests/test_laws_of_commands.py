@@ -10,9 +10,7 @@ import pytest
 
 import slth
 from slth.cli import app, run
-from tests.doors_table import BIASED, CASES, HOSTILE, PLAIN
-
-LABELS = next(case for case in CASES if case.name == "last softmax")
+from tests.doors_table import BIASED, HOSTILE, PLAIN
 
 # Every command by its words. "file": where a network's file stands. "counts": options of whole
 # numbers. Further arguments make it run.
@@ -33,12 +31,8 @@ COMMANDS = {
         "biased": True,
     },
     "certify": {"file": ("FILE", "FILE"), "biased": True},
-    "agree": {"file": ("FILE", "FILE", "--ball", "1"), "biased": True, "case": LABELS},
-    "compress": {
-        "file": ("FILE", "--ball", "1", "--units", "3"),
-        "counts": ("--units", "--seed"),
-        "biased": True,
-    },
+    "agree": {"file": ("FILE", "FILE", "--box", "0", "1"), "several": True},
+    "compress": {"file": ("FILE", "--box", "0", "1", "--ratio", "1"), "biased": True},
     "check": {"file": ("FILE",)},
     "width": {"counts": ("--d",), "needs": ("--eps", "0.1")},
     "theory audit": {"counts": ("--seed",)},
@@ -97,9 +91,7 @@ def test_a_file_that_says_more_than_slth_reads_is_refused(command, kind, tmp_pat
 
 @pytest.mark.parametrize("command", [name for name in WITH_FILE if name != "check"])
 def test_a_biased_network_is_used_or_refused(command, tmp_path, capsys):
-    case = COMMANDS[command].get("case", BIASED)
-    last = {} if case.last is None else {"last": np.array(case.last)}
-    path = saved(tmp_path, case, **last)
+    path = saved(tmp_path, BIASED)
     code = run(words_for(command, tmp_path, path))
     if COMMANDS[command].get("biased"):
         assert code == 0
@@ -140,8 +132,6 @@ def test_an_embedding_holds_the_biases(tmp_path, capsys):
 def test_whole_numbers_are_whole(command, option, value, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     needs = COMMANDS[command].get("needs", ())
-    if command == "compress":
-        needs = (str(saved(tmp_path, PLAIN)), "--ball", "1")
     if command == "embed":
         needs = (str(saved(tmp_path, PLAIN)), "--eps", "0.5", "-o", str(tmp_path / "out.slt"))
     others = [

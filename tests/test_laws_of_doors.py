@@ -19,7 +19,6 @@ from tests.doors_table import (
     DOORS,
     FRACTIONS,
     HOSTILE,
-    KNOWN,
     NEITHER,
     NUMBERS,
     OBJECTS,
@@ -50,13 +49,6 @@ def named(cases):
     return [pytest.param(case, id=case.name) for case in cases]
 
 
-def known_fault(request, door, *kinds):
-    """Marks what is not mended yet as expected to fail."""
-    for kind in kinds:
-        if (door, kind) in KNOWN:
-            request.applymarker(pytest.mark.xfail(reason=KNOWN[door, kind], strict=False))
-
-
 @pytest.mark.parametrize("case", named(CASES))
 def test_the_cases_tell_functions_apart(case):
     """A network of the table is not constant, and moved it is another function."""
@@ -78,9 +70,8 @@ def test_every_public_name_and_every_kind_of_file_is_enrolled():
 
 @pytest.mark.parametrize("case", named(CASES))
 @pytest.mark.parametrize("name", DOORS)
-def test_a_door_gives_the_network_that_was_passed(request, name, case, tmp_path):
+def test_a_door_gives_the_network_that_was_passed(name, case, tmp_path):
     door = DOORS[name]
-    known_fault(request, name, case.name, "an order")
     if not door.takes(case):
         pytest.skip("not to be said there")
     network = door.enter(case, tmp_path, {})
@@ -96,8 +87,7 @@ def test_a_door_gives_the_network_that_was_passed(request, name, case, tmp_path)
     ("name", "kind"), [(name, kind) for name, door in DOORS.items() for kind in door.hostile]
 )
 @pytest.mark.parametrize("where", ["weight", "bias"])
-def test_a_door_refuses_what_no_float_holds(request, name, kind, where, tmp_path):
-    known_fault(request, name, kind)
+def test_a_door_refuses_what_no_float_holds(name, kind, where, tmp_path):
     array = {**HOSTILE, **OBJECTS}[kind]
     if where == "bias" and (kind == "ragged" or DOORS[name].one_hidden):
         pytest.skip("not to be said there")
@@ -111,9 +101,8 @@ def test_a_door_refuses_what_no_float_holds(request, name, kind, where, tmp_path
 
 
 @pytest.mark.parametrize("name", [name for name, door in DOORS.items() if door.extra])
-def test_a_door_refuses_arrays_that_no_layer_uses(request, name, tmp_path):
+def test_a_door_refuses_arrays_that_no_layer_uses(name, tmp_path):
     key, array = UNKNOWN
-    known_fault(request, name, key, "an order")
     text = refusal(lambda: DOORS[name].enter(PLAIN, tmp_path, {key: array}))
     assert key in text
 
@@ -140,7 +129,7 @@ def test_a_verb_answers_about_the_network_or_refuses(monkeypatch, name, case):
 
 @pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if not verb.only_plain])
 def test_a_verb_compares_networks_of_one_shape_and_one_end_only(name):
-    if name in ("as_network", "DeepNetwork", "embed", "compress"):
+    if name in ("as_network", "compress", "DeepNetwork", "embed"):
         pytest.skip("takes one network")
     by_name = {case.name: case.network() for case in CASES}
     ends = by_name["last softmax"], by_name["several outputs"]

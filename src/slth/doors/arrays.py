@@ -96,8 +96,8 @@ def _item(part: Any, name: str, left: dict[str, np.ndarray]) -> Item:
             return Dense(weight, bias)
         return Conv(weight, bias, _sizes(part["stride"]), _sizes(part["padding"]))
     if kind == "pool":
-        sizes = (_sizes(part[key]) for key in ("kernel", "stride", "padding"))
-        return AveragePool(*sizes, bool(part["count_padding"]))
+        kernel, stride, padding = (_sizes(part[key]) for key in ("kernel", "stride", "padding"))
+        return AveragePool(kernel, stride, padding, bool(part["count_padding"]))
     if kind == "residual":
         return Residual(
             tuple(_item(inner, f"{name}.{k}", left) for k, inner in enumerate(part["body"]))  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 Both the ONNX and the torch door walk a graph of operations and build the same chains. A value that
 two operations read has one chain; where they meet again in a sum, the longer one is a residual
-block on the shorter.
+block on the shorter. Shapes are those of the graph for a batch of one, the batch included.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
+from slth.doors.folding import reciprocal_off, scaled_rows, shifted_rows
 from slth.errors import InvalidInput
 from slth.layers import (
     AveragePool,
@@ -24,11 +25,9 @@ from slth.layers import (
     LeakyRelu,
     Relu,
     Residual,
-    bias_of,
     output_shape,
     size_of,
 )
-from slth.rounding.outward import UNIT
 
 # A diagonal matrix is written out up to this many inputs (128 MiB).
 _MOST_DIAGONAL = 4096
@@ -41,34 +40,72 @@ class Chain:
     Attributes:
         before: the value that `item` was applied to; None at the input.
         item: the last item.
-        shape: of the value, without the batch: (n,) or (channels, height, width), or others that
-            operations in between make of it.
+        shape: of the value in the graph, with its batch of one: (1, n), (1, channels, height,
+            width), or others that operations in between make of it.
+        place: its shape in the network: (n,) or (channels, height, width). Reshaping a value leaves
+            it, so a convolution behind a reshape is seen to read another image.
         last: a softmax or sigmoid that ended it.
     """
 
     before: Chain | None
     item: Item | None
     shape: tuple[int, ...]
+    place: tuple[int, ...]
     last: str | None = None
 
-    def then(self, item: Item, where: str) -> Chain:
-        """The value after one more item."""
-        self._require_unfinished(where)
-        shape = self.shape
-        if isinstance(item, Dense | Conv | AveragePool):
-            shape = output_shape(item, self._image(item, where))
-        return Chain(self, item, shape)
+    @classmethod
+    def start(cls, shape: tuple[int, ...]) -> Chain:
+        """The input of a graph."""
+        image = len(shape) == 4 and shape[0] == 1
+        return cls(None, None, shape, shape[1:] if image else (size_of(shape),))
 
-    def _image(self, item: Item, where: str) -> tuple[int, ...]:
-        if isinstance(item, Dense) or len(self.shape) == 3:
-            return self.shape
-        raise unlike(where, f"a value of shape {self.shape}", "an image [channels, height, width]")
+    def dense(
+        self,
+        weight: FloatArray,
+        shape: tuple[int, ...],
+        where: str,
+        bias: FloatArray | None = None,
+    ) -> Chain:
+        """weight h + bias, in the given shape."""
+        if weight.ndim != 2 or weight.shape[1] != size_of(self.shape):
+            raise unlike(
+                where,
+                f"weights of shape {weight.shape} for a value of shape {self.shape}",
+                f"[outputs, {size_of(self.shape)}]",
+            )
+        return self._then(Dense(weight, bias), shape, where)
+
+    def image(self, item: Conv | AveragePool, where: str) -> Chain:
+        """A convolution or pool of an image."""
+        if self.shape != (1, *self.place) or len(self.place) != 3:
+            raise unlike(
+                where,
+                f"a value of shape {self.shape}, in the network {self.place}",
+                "an image [1, channels, height, width] that is not a reshaped one",
+            )
+        return self._then(item, (1, *output_shape(item, self.place)), where)
+
+    def activated(self, slope: float, where: str) -> Chain:
+        """max(h, slope h)."""
+        if slope == 1.0:
+            return self
+        if not 0.0 <= slope < 1.0:
+            raise unlike(where, f"the slope {slope:g}", "a slope from 0 to 1")
+        return self._then(LeakyRelu(slope) if slope else Relu(), self.shape, where)
+
+    def _then(self, item: Item, shape: tuple[int, ...], where: str) -> Chain:
+        self._require_unfinished(where)
+        place = self.place
+        if isinstance(item, Dense | Conv | AveragePool):
+            place = output_shape(item, place)
+        return Chain(self, item, shape, place)
 
     def reshaped(self, shape: tuple[int, ...], where: str) -> Chain:
         """The same numbers in the same order in another shape."""
-        self._require_unfinished(where)
-        if size_of(shape) != size_of(self.shape):
+        if size_of(shape) != size_of(self.shape) or min(shape, default=1) < 1:
             raise unlike(where, f"{self.shape} to {shape}", "as many entries")
+        if self.item is None and self.last is None:
+            return Chain.start(shape)
         return replace(self, shape=shape)
 
     def ended(self, last: str, where: str) -> Chain:
@@ -82,12 +119,24 @@ class Chain:
 
     def plus(self, other: Chain, where: str) -> Chain:
         """The sum of two values, one of which was made from the other."""
+        self._require_unfinished(where)
+        other._require_unfinished(where)
+        try:
+            shape = np.broadcast_shapes(self.shape, other.shape)
+        except ValueError:
+            shape = ()
+        if not size_of(shape) == size_of(self.shape) == size_of(other.shape):
+            raise unlike(where, f"{self.shape} plus {other.shape}", "equal shapes")
         for long, short in ((self, other), (other, self)):
             body = long._since(short)
-            if body:
-                if size_of(long.shape) != size_of(short.shape):
-                    raise unlike(where, f"{long.shape} plus {short.shape}", "equal shapes")
-                return Chain(short, Residual(_explicit(body)), long.shape)  # type: ignore[arg-type]
+            if body is None:
+                continue
+            if not body:
+                return short.reshaped(shape, where).scaled(2.0, where)
+            if any(isinstance(item, Residual) for item in body):
+                raise unlike(where, "a skip over another skip", "one skip at a time")
+            block = Residual(_explicit(body))  # type: ignore[arg-type]
+            return Chain(short, block, shape, short.place)
         raise unlike(where, "a sum of two branches that both compute", "a skip: h + body(h)")
 
     def _since(self, start: Chain) -> list[Item] | None:
@@ -95,7 +144,9 @@ class Chain:
         items: list[Item] = []
         here: Chain | None = self
         while here is not None:
-            if here is start or (here.before is start.before and here.item is start.item):
+            same = here.before is start.before and here.item is start.item
+            # A reshaped input is the same numbers, but another image for a convolution.
+            if same and here.place == start.place:
                 return items[::-1]
             if here.item is None:
                 return None
@@ -103,56 +154,91 @@ class Chain:
             here = here.before
         return None
 
-    def shifted(self, constant: FloatArray, where: str) -> Chain:
-        """h + constant."""
-        if not constant.any():
-            self._require_unfinished(where)
-            _spread(constant, self.shape, where)
-            return self
-        item = self.item
-        if isinstance(item, Dense | Conv) and self.before is not None:
-            spread = _per_output(item, constant, self.shape)
-            if spread is not None:
-                bias = bias_of(item)
-                total = bias + spread
-                off = _of(item.bias_rounding, bias) + _sum_error(bias, spread, total)
-                return Chain(self.before, replace(item, bias=total, bias_rounding=off), self.shape)
-        return self.then(self._diagonal(1.0, constant, where), where)
+    def shifted(self, constant: Any, where: str, off: Any = 0.0) -> Chain:
+        """h + constant, entry by entry; the constant is known up to `off`."""
+        self._require_unfinished(where)
+        shape, shift = self._spread(constant, where)
+        _, offs = self._spread(off, where)
+        if not shift.any() and not offs.any():
+            return self.reshaped(shape, where)
+        return self._folded(np.ones_like(shift), np.zeros_like(shift), shift, offs, shape, where)
 
     def scaled(self, factor: Any, where: str, off: Any = 0.0) -> Chain:
         """h * factor, entry by entry; the factor is known up to `off`."""
-        if np.all(np.asarray(factor) == 1.0) and not np.any(off):
-            self._require_unfinished(where)
-            _spread(factor, self.shape, where)
-            return self
-        item = self.item
-        if isinstance(item, Dense | Conv) and self.before is not None:
-            factors = _per_output(item, np.asarray(factor, np.float64), self.shape)
-            offs = _per_output(item, np.asarray(off, np.float64), self.shape)
-            if factors is not None and offs is not None:
-                return Chain(self.before, scaled_rows(item, factors, offs), self.shape)
-        diagonal = self._diagonal(factor, 0.0, where)
-        return self.then(scaled_off(diagonal, off, self.shape, where), where)
+        self._require_unfinished(where)
+        shape, factors = self._spread(factor, where)
+        _, offs = self._spread(off, where)
+        if (factors == 1.0).all() and not offs.any():
+            return self.reshaped(shape, where)
+        zeros = np.zeros_like(factors)
+        return self._folded(factors, offs, zeros, zeros, shape, where)
 
-    def _diagonal(self, factor: Any, constant: Any, where: str) -> Dense:
-        count = size_of(self.shape)
+    def _folded(
+        self,
+        factors: FloatArray,
+        factor_offs: FloatArray,
+        shift: FloatArray,
+        shift_offs: FloatArray,
+        shape: tuple[int, ...],
+        where: str,
+    ) -> Chain:
+        """factors h + shift, in the layer before if it has one number for each of its outputs."""
+        item, before = self.item, self.before
+        if not isinstance(item, Dense | Conv) or before is None:
+            before = self
+            item = self._unit(np.stack([factors, factor_offs, shift, shift_offs]), where)
+        rows = [_per_output(item, values) for values in (factors, factor_offs, shift, shift_offs)]
+        if any(row is None for row in rows):
+            return self._behind_diagonal(factors, factor_offs, shift, shift_offs, shape, where)
+        scaled = scaled_rows(item, rows[0], rows[1])  # type: ignore[arg-type]
+        moved = shifted_rows(scaled, rows[2], rows[3])  # type: ignore[arg-type]
+        return before._then(moved, shape, where)
+
+    def _behind_diagonal(self, *rest: Any) -> Chain:
+        """As `_folded`, in a layer of its own."""
+        where = rest[-1]
+        copy = self._then(self._unit(np.stack(rest[:4]), where), self.shape, where)
+        return copy._folded(*rest)
+
+    def _unit(self, values: FloatArray, where: str) -> Dense | Conv:
+        """A layer that changes nothing and has an output of its own wherever the values differ."""
+        if len(self.place) == 3:
+            rows = values.reshape(len(values), self.place[0], -1)
+            if (rows == rows[:, :, :1]).all():
+                return Conv(np.eye(self.place[0])[:, :, None, None])
+        count = size_of(self.place)
         if count > _MOST_DIAGONAL:
             raise unlike(where, f"{count} inputs scaled one by one", f"at most {_MOST_DIAGONAL}")
-        factors, constants = (_spread(value, self.shape, where) for value in (factor, constant))
-        return Dense(np.diag(factors), constants)
+        return Dense(np.eye(count))
 
-    def network(self, input_shape: tuple[int, ...]) -> DeepNetwork:
+    def _spread(self, values: Any, where: str) -> tuple[tuple[int, ...], FloatArray]:
+        """The shape of the value with constants, and the constants for each of its entries."""
+        array = np.asarray(values, np.float64)
+        try:
+            shape = np.broadcast_shapes(array.shape, self.shape)
+        except ValueError:
+            shape = ()
+        if size_of(shape) != size_of(self.shape):
+            raise unlike(
+                where, f"constants of shape {array.shape} for a value of shape {self.shape}", "one"
+            )
+        return shape, np.broadcast_to(array, shape).reshape(-1).copy()
+
+    def network(self) -> DeepNetwork:
         """The network that ends here."""
         items: list[Item] = []
-        here: Chain | None = self
-        while here is not None and here.item is not None:
+        here = self
+        while here.before is not None and here.item is not None:
             items.append(here.item)
             here = here.before
         items.reverse()
+        if not items:
+            raise unlike("the graph", "no layers", "at least one")
+        shape = here.place
         if not any(isinstance(item, Conv | AveragePool) for item in _flat(items)):
-            input_shape = (size_of(input_shape),)
+            shape = (size_of(shape),)
         last: Any = self.last
-        return DeepNetwork(_explicit(items), last, input_shape)
+        return DeepNetwork(_explicit(items), last, shape)
 
 
 def unlike(where: str, got: str, expected: str) -> InvalidInput:
@@ -166,41 +252,13 @@ def unlike(where: str, got: str, expected: str) -> InvalidInput:
     )
 
 
-def scaled_rows(item: Dense | Conv, factors: FloatArray, off: FloatArray) -> Dense | Conv:
-    """The layer with output k multiplied by factors[k], known up to off[k]."""
-    shape = (-1,) + (1,) * (item.weight.ndim - 1)
-    weight = item.weight * factors.reshape(shape)
-    bias = bias_of(item) * factors
-    exact = bool(_is_power_of_two(factors).all()) and not off.any()
-    size = np.abs(factors) + off
-
-    def error(product: FloatArray, old: FloatArray, old_off: Any, rows: Any) -> FloatArray:
-        rounding = 0.0 if exact else 2.0 * UNIT * np.abs(product)
-        moved = np.abs(old) * np.reshape(off, rows) + _of(old_off, old) * np.reshape(size, rows)
-        return (rounding + moved) * (1.0 + 8.0 * UNIT)
-
-    return replace(
-        item,
-        weight=weight,
-        bias=bias,
-        weight_rounding=error(weight, item.weight, item.weight_rounding, shape),
-        bias_rounding=error(bias, bias_of(item), item.bias_rounding, (-1,)),
-    )
-
-
-def scaled_off(layer: Dense, off: Any, shape: tuple[int, ...], where: str) -> Dense:
-    """A diagonal layer whose entries are known up to `off`."""
-    if not np.any(off):
-        return layer
-    return replace(layer, weight_rounding=np.diag(_spread(off, shape, where)))
-
-
 def reciprocal(values: FloatArray, where: str) -> tuple[FloatArray, FloatArray]:
     """1 / values, and how far that may be from it."""
     if not np.all(values):
         raise unlike(where, "a division by 0", "constants other than 0")
-    inverse = 1.0 / values
-    return inverse, np.where(_is_power_of_two(values), 0.0, UNIT * np.abs(inverse))
+    with np.errstate(over="ignore"):
+        inverse = 1.0 / values
+    return inverse, reciprocal_off(inverse, values)
 
 
 def _explicit(items: list[Any]) -> tuple[Any, ...]:
@@ -214,43 +272,7 @@ def _flat(items: list[Item]) -> list[Any]:
     return [part for item in items for part in getattr(item, "body", (item,))]
 
 
-def _per_output(
-    item: Dense | Conv, values: FloatArray, shape: tuple[int, ...]
-) -> FloatArray | None:
-    """Numbers that broadcast to the value's shape as one for each output; None if they differ
-    within a channel, or broadcast to another shape."""
-    outs = item.weight.shape[0]
-    while values.ndim > len(shape) and values.shape[0] == 1:
-        values = values[0]
-    try:
-        spread = np.broadcast_to(values, shape)
-    except ValueError:
-        return None
-    rows = spread.reshape(outs, -1)
+def _per_output(item: Dense | Conv, values: FloatArray) -> FloatArray | None:
+    """Numbers for each entry as one for each output; None if they differ within a channel."""
+    rows = values.reshape(item.weight.shape[0], -1)
     return rows[:, 0].copy() if (rows == rows[:, :1]).all() else None
-
-
-def _spread(values: Any, shape: tuple[int, ...], where: str) -> FloatArray:
-    array = np.asarray(values, np.float64)
-    while array.ndim > len(shape) and array.shape[0] == 1:
-        array = array[0]
-    try:
-        return np.broadcast_to(array, shape).reshape(-1).copy()
-    except ValueError:
-        raise unlike(
-            where, f"constants of shape {array.shape} with a value of shape {shape}", "one shape"
-        ) from None
-
-
-def _sum_error(one: FloatArray, other: FloatArray, total: FloatArray) -> FloatArray:
-    """The exact error of a float sum (two_sum)."""
-    back = total - one
-    return np.abs((one - (total - back)) + (other - back))
-
-
-def _is_power_of_two(values: Any) -> np.ndarray:
-    return np.abs(np.frexp(values)[0]) == 0.5
-
-
-def _of(off: FloatArray | None, like: FloatArray) -> FloatArray:
-    return np.zeros_like(like) if off is None else off

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def _from_state(file: Path, suffix: str, layers: str | None, like: Any) -> DeepN
     if suffix == ".safetensors":
         tensors, _ = safetensors_of(file)
         given: Any = tensors
+        if not hasattr(like, "load_state_dict"):
+            _require_numbered(tensors, refuse)
     else:
         given = tensors_of(load_tensors(file), file)
         tensors = {name: array_of(tensor) for name, tensor in given.items()}
@@ -100,6 +103,14 @@ def _from_state(file: Path, suffix: str, layers: str | None, like: Any) -> DeepN
 
         given = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
     return read_state(given, like, str(file))
+
+
+def _require_numbered(tensors: dict[str, np.ndarray], refuse: Any) -> None:
+    """The file has no order; names have one if each layer's holds a number of its own."""
+    names = [name for name in tensors if name.endswith("weight")]
+    numbers = [re.findall(r"\d+", name) for name in names]
+    if len(names) > 1 and (not all(numbers) or len(set(map(tuple, numbers))) < len(numbers)):
+        raise refuse(f"tensors {', '.join(names[:3])} in no stated order; pass like=module")
 
 
 def _filled(like: DeepNetwork, tensors: dict[str, np.ndarray], refuse: Any) -> DeepNetwork:

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from slth.deep import DeepNetwork
-from slth.doors.chain import reciprocal, scaled_rows
-from slth.doors.normalise import behind_scaler
+from slth.doors.folding import scaled_rows, shifted_rows
+from slth.doors.normalise import behind_scaler, standardised
 from slth.errors import InvalidInput
 from slth.layers import Dense
-from slth.rounding.outward import UNIT
 
 _MOST_BYTES = 1 << 28
 
@@ -39,7 +38,7 @@ def read_nnet(path: Path) -> DeepNetwork:
         return _network(_Lines(lines))
     except InvalidInput:
         raise
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise _unusable(path, f"not the layout of .nnet ({error})") from error
 
 
@@ -64,37 +63,31 @@ class _Lines:
 
 
 def _network(lines: _Lines) -> DeepNetwork:
-    head = lines.numbers()
-    count, inputs = int(head[0]), int(head[1])
-    sizes = [int(size) for size in lines.numbers(count + 1)]
-    if sizes[0] != inputs or min(sizes) < 1:
+    count, inputs = _whole(lines.numbers()[:2])
+    sizes = _whole(lines.numbers(count + 1))
+    if count < 1 or sizes[0] != inputs or min(sizes) < 1:
         raise ValueError(f"sizes {sizes}")
     lines.numbers()
     lines.numbers(inputs)
     lines.numbers(inputs)
     means, ranges = lines.numbers(inputs + 1), lines.numbers(inputs + 1)
-    layers = []
+    layers: list[Dense] = []
     for before, after in pairwise(sizes):
         weight = np.array([lines.numbers(before) for _ in range(after)])
         bias = np.array([lines.numbers(1)[0] for _ in range(after)])
         layers.append(Dense(weight, bias))
     lines.end()
-    factor, off = reciprocal(ranges[:-1], ".nnet ranges")
-    shift = -means[:-1] * factor
-    shift_off = 2.0 * UNIT * np.abs(shift) + np.abs(means[:-1]) * off * (1.0 + 4.0 * UNIT)
-    layers[0] = behind_scaler(layers[0], factor, off, shift, shift_off)
-    gain, rise = np.full(sizes[-1], ranges[-1]), means[-1]
-    last = scaled_rows(layers[-1], gain, np.zeros(sizes[-1]))
-    assert isinstance(last, Dense)
-    assert last.bias is not None
-    bias = last.bias + rise
-    bias_off = UNIT * np.abs(bias)
-    if last.bias_rounding is not None:
-        bias_off = (bias_off + last.bias_rounding) * (1.0 + 4.0 * UNIT)
-    layers[-1] = Dense(
-        last.weight, bias, last.weight_rounding, bias_off if rise else last.bias_rounding
-    )
+    layers[0] = behind_scaler(layers[0], *standardised(means[:-1], ranges[:-1], ".nnet ranges"))
+    gain, rise = np.full(sizes[-1], ranges[-1]), np.full(sizes[-1], means[-1])
+    exact = np.zeros(sizes[-1])
+    layers[-1] = shifted_rows(scaled_rows(layers[-1], gain, exact), rise, exact)  # type: ignore[assignment]
     return DeepNetwork(tuple(layers))
+
+
+def _whole(values: np.ndarray) -> list[int]:
+    if not (values == np.floor(values)).all() or not np.isfinite(values).all():
+        raise ValueError(f"sizes {values.tolist()}")
+    return [int(value) for value in values]
 
 
 def _unusable(path: Path, problem: str) -> InvalidInput:

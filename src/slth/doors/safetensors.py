@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def read_safetensors(path: Path) -> DeepNetwork:
 
 
 def safetensors_of(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
-    """The tensors in the file's order as float64, and slth's description if it has one."""
+    """The tensors as float64, by the numbers in their names, and slth's description if any."""
     library = _library("Reading a safetensors file")
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -47,7 +48,14 @@ def safetensors_of(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
     except Exception as error:
         # The library's parser raises classes of its own.
         raise unusable(path, f"unreadable ({str(error)[:200]})") from error
-    return {name: _array(path, name, part) for name, part in parts}, described
+    # The library hands tensors over in no fixed order.
+    ordered = sorted(parts, key=lambda part: _numbers(part[0]))
+    return {name: _array(path, name, part) for name, part in ordered}, described
+
+
+def _numbers(name: str) -> tuple[list[int], str]:
+    """Names sort by the numbers in them: "2.weight" before "10.weight"."""
+    return [int(number) for number in re.findall(r"\d+", name)], name
 
 
 def _array(path: Path, name: str, part: Any) -> np.ndarray:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
-from slth.doors.chain import reciprocal
-from slth.doors.normalise import behind_scaler
-from slth.errors import InvalidInput, require_array
-from slth.layers import Dense
-from slth.rounding.outward import UNIT
+from slth.doors.exact import exact_dtype
+from slth.doors.normalise import behind_scaler, standardised
+from slth.errors import InvalidInput, MissingExtra, require_array
+from slth.layers import Dense, bias_of
+from slth.network import ReLUNetwork
 
 _LASTS = {"identity": None, "softmax": "softmax", "logistic": "sigmoid"}
 
@@ -38,7 +38,7 @@ def from_sklearn(model: Any) -> DeepNetwork:
 
 
 def _perceptron(model: Any) -> DeepNetwork:
-    if type(model).__name__ not in ("MLPClassifier", "MLPRegressor"):
+    if not _is(model, "MLPClassifier") and not _is(model, "MLPRegressor"):
         raise InvalidInput(
             "estimator is not a multilayer perceptron",
             got=type(model).__name__,
@@ -60,8 +60,13 @@ def _perceptron(model: Any) -> DeepNetwork:
             fix="Train with activation='relu'.",
         )
     pairs = zip(model.coefs_, model.intercepts_, strict=True)
-    layers = tuple(Dense(np.asarray(weight).T, bias) for weight, bias in pairs)
+    layers = tuple(Dense(np.asanyarray(weight).T, bias) for weight, bias in pairs)
     return DeepNetwork(layers, _LASTS[model.out_activation_])  # type: ignore[arg-type]
+
+
+def _is(model: Any, name: str) -> bool:
+    """Whether it is of the library's class itself: a subclass may compute something else."""
+    return type(model).__name__ == name and type(model).__module__.startswith("sklearn.")
 
 
 def _behind(layer: Dense, scaler: Any) -> Dense:
@@ -69,16 +74,15 @@ def _behind(layer: Dense, scaler: Any) -> Dense:
     name = type(scaler).__name__
     count = layer.weight.shape[1]
     exact = np.zeros(count)
-    if name == "StandardScaler" and hasattr(scaler, "n_features_in_"):
-        mean = exact if scaler.mean_ is None else require_array("mean_", scaler.mean_, ndim=1)
-        scale = np.ones(count)
+    if _is(scaler, "StandardScaler") and hasattr(scaler, "n_features_in_"):
+        mean, scale = exact, np.ones(count)
+        # With scaling alone the mean is there, but it is not subtracted.
+        if scaler.with_mean:
+            mean = require_array("mean_", scaler.mean_, ndim=1)
         if scaler.scale_ is not None:
             scale = require_array("scale_", scaler.scale_, ndim=1)
-        factor, off = reciprocal(scale, "StandardScaler")
-        shift = -mean * factor
-        shift_off = 2.0 * UNIT * np.abs(shift) + np.abs(mean) * off * (1.0 + 4.0 * UNIT)
-        return behind_scaler(layer, factor, off, shift, shift_off)
-    if name == "MinMaxScaler" and hasattr(scaler, "scale_"):
+        return behind_scaler(layer, *standardised(mean, scale, name))
+    if _is(scaler, "MinMaxScaler") and hasattr(scaler, "scale_"):
         if scaler.clip:
             raise InvalidInput(
                 "scaler that clips",
@@ -95,3 +99,51 @@ def _behind(layer: Dense, scaler: Any) -> Dense:
         expected="a fitted StandardScaler or MinMaxScaler",
         fix="Transform the data first and read the perceptron alone.",
     )
+
+
+def to_sklearn(network: ReLUNetwork | DeepNetwork) -> Any:
+    """A fitted MLPRegressor that computes the network, or an MLPClassifier where a softmax (classes
+    0, 1, ...) or, with one output, a sigmoid (classes 0 and 1) is last.
+
+    Args:
+        network: dense layers with a ReLU between them.
+
+    Raises:
+        MissingExtra: scikit-learn is not installed.
+        InvalidInput: another network, or weights that are known up to rounding only.
+    """
+    try:
+        from sklearn import neural_network
+        from sklearn.preprocessing import LabelBinarizer
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "sklearn", "Making an estimator") from error
+    deep = DeepNetwork.of(network)
+    exact_dtype(deep)
+    layers = [item for item in deep.items if isinstance(item, Dense)]
+    classes = None
+    if deep.last == "softmax" and deep.outputs > 2:
+        classes = np.arange(deep.outputs)
+    elif deep.last == "sigmoid" and deep.outputs == 1:
+        classes = np.arange(2)
+    if len(layers) != len(deep.items) or (deep.last is not None and classes is None):
+        raise InvalidInput(
+            "network without a scikit-learn estimator",
+            got=deep.summary(),
+            expected="dense layers, a ReLU between them, nothing last, a softmax of three or more "
+            "outputs or a sigmoid of one",
+            fix="Write it with slth.write_network, or make a torch module of it.",
+        )
+    sizes = [layer.weight.shape[0] for layer in layers]
+    kind = neural_network.MLPRegressor if classes is None else neural_network.MLPClassifier
+    model: Any = kind(hidden_layer_sizes=tuple(sizes[:-1]), activation="relu")
+    model.coefs_ = [layer.weight.T.copy() for layer in layers]
+    model.intercepts_ = [bias_of(layer).copy() for layer in layers]
+    model.n_features_in_, model.n_outputs_ = deep.d, deep.outputs
+    model.n_layers_ = len(layers) + 1
+    model.out_activation_ = {None: "identity", "softmax": "softmax", "sigmoid": "logistic"}[
+        deep.last  # type: ignore[index]
+    ]
+    if classes is not None:
+        model.classes_ = classes
+        model._label_binarizer = LabelBinarizer().fit(classes)
+    return model

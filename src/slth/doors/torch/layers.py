@@ -1,0 +1,116 @@
+"""torch modules as what they do to a chain, and the operations that functions share with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slth.doors.chain import Chain, unlike
+from slth.doors.kernels import whole_kernel
+from slth.doors.normalise import batch_normalised
+from slth.doors.torch.library import array_of
+from slth.layers import AveragePool, Conv, FloatArray, size_of
+
+
+def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
+    """The value after a module of torch.nn; subclasses with a forward of their own never come here,
+    as the trace goes into them."""
+    nn, kind = torch.nn, type(part)
+    if kind is nn.Linear:
+        return linear(value, array_of(part.weight), _bias(part), where)
+    if kind is nn.Conv2d:
+        return _convolution(value, part, where)
+    if kind in (nn.BatchNorm1d, nn.BatchNorm2d):
+        return _batch_norm(value, part, where)
+    if kind is nn.ReLU:
+        return value.activated(0.0, where)
+    if kind is nn.LeakyReLU:
+        return value.activated(float(part.negative_slope), where)
+    if kind is nn.Flatten:
+        return flattened(value, part.start_dim, part.end_dim, where)
+    if kind is nn.Identity:
+        return value
+    if kind in (nn.Dropout, nn.Dropout1d, nn.Dropout2d):
+        return dropped(value, part.p, part.training, where)
+    if kind is nn.AvgPool2d:
+        return _pooled(value, part, where)
+    if kind is nn.AdaptiveAvgPool2d and part.output_size in (1, (1, 1)):
+        return value.image(AveragePool(), where)
+    if kind is nn.Softmax:
+        return softmax(value, part.dim, where)
+    if kind is nn.Sigmoid:
+        return value.ended("sigmoid", where)
+    raise unlike(where, kind.__name__, "a layer that slth knows")
+
+
+def linear(value: Chain, weight: FloatArray, bias: FloatArray | None, where: str) -> Chain:
+    """h W^T + b over the last axis."""
+    return value.dense(weight, (*value.shape[:-1], weight.shape[0]), where, bias)
+
+
+def flattened(value: Chain, begin: int, end: int, where: str) -> Chain:
+    """Axes begin to end as one; the batch stays by itself."""
+    count = len(value.shape)
+    first, last = (axis + count if axis < 0 else axis for axis in (begin, end))
+    if not 1 <= first <= last < count:
+        raise unlike(where, f"flatten from {begin} to {end}", "axes behind the batch")
+    whole = size_of(value.shape[first : last + 1])
+    return value.reshaped((*value.shape[:first], whole, *value.shape[last + 1 :]), where)
+
+
+def dropped(value: Chain, rate: float, training: bool, where: str) -> Chain:
+    """Dropout, which does nothing in eval mode."""
+    if training and rate != 0.0:
+        raise unlike(where, "Dropout in training mode, which is random", "call module.eval() first")
+    return value
+
+
+def softmax(value: Chain, axis: int | None, where: str) -> Chain:
+    """A last softmax over all outputs."""
+    if len(value.shape) != 2 or axis not in (-1, 1):
+        raise unlike(where, f"a softmax over axis {axis} of {value.shape}", "over all outputs")
+    return value.ended("softmax", where)
+
+
+def averaged(
+    value: Chain, kernel: Any, stride: Any, padding: Any, counted: bool, where: str
+) -> Chain:
+    """An average pool."""
+    return value.image(AveragePool(kernel, stride or None, padding, counted), where)
+
+
+def _convolution(value: Chain, part: Any, where: str) -> Chain:
+    if part.padding_mode != "zeros":
+        raise unlike(where, f"padding_mode {part.padding_mode!r}", "zeros")
+    kernel = whole_kernel(array_of(part.weight), part.groups, part.dilation, where)
+    padding: tuple[int, ...] = (0, 0)
+    if part.padding == "same":
+        total = [size - 1 for size in kernel.shape[2:]]
+        begin = [size // 2 for size in total]
+        padding = (*begin, total[0] - begin[0], total[1] - begin[1])
+    elif part.padding != "valid":
+        padding = tuple(int(size) for size in part.padding)
+    strides = tuple(int(step) for step in part.stride)
+    return value.image(Conv(kernel, _bias(part), strides, padding), where)  # type: ignore[arg-type]
+
+
+def _batch_norm(value: Chain, part: Any, where: str) -> Chain:
+    if part.training or part.running_mean is None:
+        raise unlike(where, "training mode or no statistics", "eval mode: call module.eval()")
+    channels = part.num_features
+    gain = np.ones(channels) if part.weight is None else array_of(part.weight)
+    shift = np.zeros(channels) if part.bias is None else array_of(part.bias)
+    mean, variance = array_of(part.running_mean), array_of(part.running_var)
+    return batch_normalised(value, gain, shift, mean, variance, float(part.eps), where)
+
+
+def _pooled(value: Chain, part: Any, where: str) -> Chain:
+    if part.ceil_mode or part.divisor_override is not None:
+        raise unlike(where, "ceil_mode or divisor_override", "a plain average pool")
+    counted = bool(part.count_include_pad)
+    return averaged(value, part.kernel_size, part.stride, part.padding, counted, where)
+
+
+def _bias(part: Any) -> FloatArray | None:
+    return None if part.bias is None else array_of(part.bias)

@@ -1,0 +1,70 @@
+"""Masks of hidden units on a user's own module, with torch.nn.utils.prune."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from slth.doors.torch.library import torch_for
+from slth.doors.torch.plain import require_plain
+from slth.doors.torch.trace import traced_copy
+from slth.errors import InvalidInput
+
+
+def apply_masks(module: Any, kept: Sequence[ArrayLike]) -> Any:
+    """Mask the hidden units that are not kept in the module itself, and return it.
+
+    Every row of weights into such a unit (for a convolution: every kernel) and its bias get a mask
+    of torch.nn.utils.prune; after a ReLU the unit is 0, so the module computes what the network
+    without it does. `torch.nn.utils.prune.remove` makes the masks permanent.
+
+    Args:
+        module: whose Linear and Conv2d layers, in the order of their use, are the hidden layers
+            and then the last one; nothing but activations, pools and reshapes between them.
+        kept: bool [width] for each hidden layer, as of `slth.compress`.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        InvalidInput: a module that cannot be traced, other numbers of layers or units, a layer
+            that is used twice, a normalisation behind a masked layer.
+    """
+    torch = torch_for("Masking a torch module")
+    require_plain(torch, module)
+    traced = traced_copy(torch, module)
+    own, parts = dict(module.named_modules()), dict(traced.named_modules())
+    names = []
+    for node in traced.graph.nodes:
+        part = parts.get(node.target) if node.op == "call_module" else None
+        if isinstance(part, torch.nn.Linear | torch.nn.Conv2d):
+            names.append(node.target)
+        elif isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+            raise _unfit("a normalisation, which makes something of 0", "none")
+        elif node.op == "get_attr":
+            raise _unfit(f"weights {node.target} used outside of a layer", "layers")
+    masks = [np.asarray(mask) for mask in kept]
+    if len(set(names)) != len(names) or len(names) != len(masks) + 1:
+        raise _unfit(f"{len(names)} uses of {len(set(names))} layers", f"{len(masks) + 1} layers")
+    layers = [own[name] for name in names[:-1]]
+    for layer, mask in zip(layers, masks, strict=True):
+        if mask.dtype != np.bool_ or mask.shape != (layer.weight.shape[0],):
+            raise _unfit(f"a layer of {layer.weight.shape[0]} units", f"{mask.shape} booleans")
+    for layer, mask in zip(layers, masks, strict=True):
+        rows = torch.from_numpy(mask.copy()).to(layer.weight.device)
+        for kind in ("weight", "bias"):
+            tensor = getattr(layer, kind)
+            if tensor is not None:
+                whole = rows.reshape(-1, *[1] * (tensor.ndim - 1)).expand_as(tensor)
+                torch.nn.utils.prune.custom_from_mask(layer, kind, whole.to(tensor.dtype))
+    return module
+
+
+def _unfit(got: str, expected: str) -> InvalidInput:
+    return InvalidInput(
+        "module incompatible with the kept units",
+        got=got,
+        expected=expected,
+        fix="Pass the module that was compressed and result.kept.",
+    )

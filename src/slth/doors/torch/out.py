@@ -1,0 +1,117 @@
+"""Networks as torch modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slth.deep import DeepNetwork
+from slth.doors.chain import unlike
+from slth.doors.torch.library import array_of, torch_for
+from slth.layers import (
+    AveragePool,
+    Conv,
+    Dense,
+    LeakyRelu,
+    Residual,
+    bias_of,
+    output_shape,
+    spelled_out,
+)
+from slth.network import ReLUNetwork
+
+
+def to_torch(network: ReLUNetwork | DeepNetwork, dtype: Any = None) -> Any:
+    """A torch.nn.Sequential that computes the network; flat outputs.
+
+    Args:
+        network: of either kind.
+        dtype: of the weights; default torch.float64. Weights that it does not hold are an error.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        InvalidInput: weights that are known up to rounding only, or that dtype does not hold.
+    """
+    torch = torch_for("Making a torch module")
+    dtype = torch.float64 if dtype is None else dtype
+    network = DeepNetwork.of(network)
+    modules = _modules(torch, network.items, network.shape, dtype)
+    modules.append(torch.nn.Flatten())
+    ends = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid}
+    if network.last == "softmax":
+        modules.append(torch.nn.Softmax(dim=-1))
+    elif network.last is not None:
+        modules.append(ends[network.last]())
+    return torch.nn.Sequential(*modules)
+
+
+def _modules(torch: Any, items: Any, shape: tuple[int, ...], dtype: Any) -> list[Any]:
+    modules: list[Any] = []
+    for item in spelled_out(items):
+        if isinstance(item, Residual):
+            body = torch.nn.Sequential(*_modules(torch, item.body, shape, dtype))
+            modules.append(_residual(torch, body))
+            continue
+        if isinstance(item, Dense | Conv):
+            modules += _affine(torch, item, shape, dtype)
+        elif isinstance(item, AveragePool):
+            modules += _average(torch, item, shape)
+        elif isinstance(item, LeakyRelu):
+            modules.append(torch.nn.LeakyReLU(item.slope))
+        else:
+            modules.append(torch.nn.ReLU())
+        if isinstance(item, Dense | Conv | AveragePool):
+            shape = output_shape(item, shape)
+    return modules
+
+
+def _affine(torch: Any, layer: Dense | Conv, before: tuple[int, ...], dtype: Any) -> list[Any]:
+    outs, ins = layer.weight.shape[:2]
+    made: list[Any] = []
+    if isinstance(layer, Dense):
+        if len(before) != 1:
+            made.append(torch.nn.Flatten())
+        made.append(torch.nn.Linear(ins, outs, dtype=dtype))
+    else:
+        window = layer.window
+        top, left, bottom, right = window.padding
+        padding = (top, left)
+        if (top, left) != (bottom, right):
+            made.append(torch.nn.ZeroPad2d((left, right, top, bottom)))
+            padding = (0, 0)
+        kernel = tuple(int(size) for size in window.kernel)
+        made.append(torch.nn.Conv2d(ins, outs, kernel, window.stride, padding, dtype=dtype))
+    with torch.no_grad():
+        for name, values in (("weight", layer.weight), ("bias", bias_of(layer))):
+            if getattr(layer, f"{name}_rounding") is not None:
+                raise unlike("layer", "weights that are known up to rounding", "exact weights")
+            parameter = getattr(made[-1], name)
+            parameter.copy_(torch.from_numpy(values.copy()))
+            if not np.array_equal(array_of(parameter), values):
+                raise unlike("layer", f"weights that {dtype} does not hold", "dtype=torch.float64")
+    return made
+
+
+def _average(torch: Any, pool: AveragePool, before: tuple[int, ...]) -> list[Any]:
+    window = pool.window(before)
+    top, left, bottom, right = window.padding
+    if (top, left) != (bottom, right):
+        raise unlike("AveragePool", f"padding {window.padding}", "the same on opposite sides")
+    kernel = tuple(int(size) for size in window.kernel)
+    options = {"count_include_pad": pool.count_padding}
+    return [torch.nn.AvgPool2d(kernel, window.stride, (top, left), **options)]
+
+
+def _residual(torch: Any, body: Any) -> Any:
+    class Skip(torch.nn.Module):
+        """h + body(h)."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = body
+
+        def forward(self, h: Any) -> Any:
+            return h + self.body(h).reshape(h.shape)
+
+    return Skip()

@@ -1,0 +1,170 @@
+"""Reading a torch module: its symbolic trace (torch.fx), node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slth.deep import DeepNetwork
+from slth.doors.chain import Chain, unlike
+from slth.doors.torch.calls import Call, constant_of
+from slth.doors.torch.layers import layer_applied
+from slth.doors.torch.library import torch_for
+from slth.doors.torch.plain import faithful_copy, plain_copy, require_plain
+from slth.errors import InvalidInput
+
+# The read network is held against the module at this many random points; values of double
+# precision agree to about 1e-12 of their size.
+_COMPARED, _AGREES = 16, 1e-6
+# In the module's own precision they agree to about its unit, times the sizes of sums inside.
+_AGREES_ROUNDED = 64.0
+
+
+def from_torch(module: Any, input_shape: Sequence[int] | None = None) -> DeepNetwork:
+    """The network of a torch module, exactly.
+
+    The module is traced symbolically (torch.fx): own modules, functional calls, nested, subclassed
+    and repeated modules, residual sums, `torch.nn.utils.prune` masks and parametrizations are read
+    as what they compute. The result is held against the module's own values at random points.
+
+    Args:
+        module: Linear, Conv2d, AvgPool2d, AdaptiveAvgPool2d(1), BatchNorm (eval mode), ReLU,
+            LeakyReLU, Flatten, Dropout (eval mode), Identity, sums, differences, products and
+            quotients with constants, sums h + body(h), a last Softmax or Sigmoid.
+        input_shape: of one input; needed where no Linear layer comes first.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        InvalidInput: anything else, named; hooks, meta or quantised tensors, training mode where it
+            changes the function.
+    """
+    torch = torch_for("Reading a torch module")
+    if not isinstance(module, torch.nn.Module):
+        raise unlike("torch object", type(module).__name__, "a torch.nn.Module")
+    require_plain(torch, module)
+    name = f"module {type(module).__name__}"
+    traced = traced_copy(torch, module)
+    shape = _input_shape(torch, name, traced) if input_shape is None else tuple(input_shape)
+    try:
+        network = _walked(torch, traced, (1, *shape))
+    except InvalidInput:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise unlike(
+            name, f"an operation used in another way ({error})", "its usual use"
+        ) from error
+    _require_same_values(torch, module, network, shape)
+    return network
+
+
+def traced_copy(torch: Any, module: Any) -> Any:
+    """The graph of a plain copy of the module.
+
+    Raises:
+        InvalidInput: a module that cannot be copied or traced.
+    """
+    name = f"module {type(module).__name__}"
+    try:
+        return torch.fx.symbolic_trace(plain_copy(torch, module))
+    except Exception as error:
+        # The module's own code runs with symbols in place of numbers and may raise anything.
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise unlike(
+            name,
+            f"a forward that cannot be traced ({text})",
+            "a forward without branches on values",
+        ) from error
+
+
+def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
+    """(d,) of a module whose first layer with weights is a Linear one."""
+    nn = torch.nn
+    parts: dict[Any, Any] = dict(traced.named_modules())
+    for node in traced.graph.nodes:
+        part: Any = parts.get(node.target) if node.op == "call_module" else None
+        if isinstance(part, nn.Linear):
+            return (int(part.in_features),)
+        if isinstance(part, nn.BatchNorm1d):
+            return (int(part.num_features),)
+        if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.BatchNorm2d):
+            break
+        if node.op == "call_function" and node.target is nn.functional.linear:
+            weight = node.args[1] if len(node.args) > 1 else node.kwargs["weight"]
+            return (int(constant_of(traced, weight).shape[1]),)
+    raise InvalidInput(
+        "input shape of a torch module is not known",
+        got=name,
+        expected="a Linear layer first, or input_shape=(channels, height, width)",
+        fix="slth.as_network(module, input_shape=(1, 28, 28)).",
+    )
+
+
+def _walked(torch: Any, traced: Any, shape: tuple[int, ...]) -> DeepNetwork:
+    """The network of a graph for an input of that shape, a batch of one included."""
+    parts = dict(traced.named_modules())
+    values: dict[str, Any] = {}
+    inputs = 0
+    for node in traced.graph.nodes:
+        where = f"torch {node.op} {node.target if isinstance(node.target, str) else node.name}"
+        call = Call(torch, values, node, where)
+        match node.op:
+            case "placeholder":
+                inputs += 1
+                if inputs == 1:
+                    values[node.name] = Chain.start(shape)
+                elif node.users:
+                    raise unlike(where, "several inputs", "one input")
+            case "get_attr":
+                values[node.name] = constant_of(traced, node)
+            case "call_module":
+                part = parts[node.target]
+                where = f"{where} ({type(part).__name__})"
+                value = call.chain(call.argument("input", 0))
+                values[node.name] = layer_applied(torch, part, value, where)
+            case "call_function" | "call_method":
+                values[node.name] = call.result()
+            case "output":
+                (result,) = node.args
+                if isinstance(result, tuple | list | dict):
+                    raise unlike(where, "several results", "one tensor")
+                return call.chain(result).network()
+    raise unlike("torch graph", "no output", "a module that returns a tensor")
+
+
+def _require_same_values(
+    torch: Any, module: Any, network: DeepNetwork, shape: tuple[int, ...]
+) -> None:
+    """The network computes what the module does at random points: in double precision, and, with
+    less accuracy, as the module stands."""
+    points = np.random.default_rng(0).uniform(-1.0, 1.0, (_COMPARED, *shape))
+    tensors = [*module.parameters(), *module.buffers()]
+    kinds = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    kind = min(kinds, key=lambda dtype: dtype.itemsize, default=torch.float64)
+    for part, dtype, agrees in (
+        (plain_copy(torch, module), torch.float64, _AGREES),
+        (faithful_copy(torch, module), kind, _AGREES_ROUNDED * torch.finfo(kind).eps),
+    ):
+        try:
+            with torch.no_grad():
+                given = torch.from_numpy(points).to(dtype)
+                values = part(given).double().numpy().reshape(_COMPARED, -1)
+        except Exception as error:
+            # The module's own code may raise anything.
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise unlike(
+                f"module {type(module).__name__}",
+                f"a forward that fails on inputs of shape {tuple(points.shape)} ({text})",
+                "rows of inputs",
+            ) from error
+        mine = network(given.double().numpy())
+        size = max(1.0, float(np.abs(values).max(initial=0.0)))
+        if mine.shape != values.shape or not (np.abs(mine - values) <= agrees * size).all():
+            raise InvalidInput(
+                "module computes something else than its layers say",
+                got=f"values that differ from {network!r}",
+                expected="a module that is what its trace shows",
+                fix="Look for state that changes between calls, random numbers, or an in-place "
+                "operation on a value that is used again.",
+            )
