@@ -35,6 +35,7 @@ class Mutant:
 
 
 _EMBED = ("tests/embed/test_certificate.py",)
+_PRUNING = ("tests/pruning/neurons/test_terms.py",)
 _DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.py")
 
 MUTANTS = [
@@ -71,28 +72,28 @@ MUTANTS = [
         "pruning/neurons/plane/wedge.py",
         "math.floor(mirror + 1.0 + PAD) + 1)",
         "math.floor(mirror + 1.0 + PAD))",
-        ("tests/pruning/neurons/plane/test_wedge.py",),
+        _PRUNING,
     ),
     Mutant(
         "the ReLU readout of a judged prefix",
         "pruning/neurons/judging.py",
         "values = sums if problem.linear else np.maximum(sums, 0.0)",
         "values = sums",
-        ("tests/pruning/neurons/test_contenders.py",),
+        _PRUNING,
     ),
     Mutant(
         "the wider ticket is kept",
         "lab/measure.py",
         "needed < best.found",
         "needed > best.found",
-        ("tests/lab/test_width.py", "tests/lab/test_sweep.py"),
+        ("tests/lab/test_width.py",),
     ),
     Mutant(
         "the slack of counted subsets",
         "pruning/weights/counted.py",
         "(best * unit * (1.0 - 1e-12) - slack)",
         "(best * unit * (1.0 - 1e-12))",
-        ("tests/pruning/weights/test_subset_sum.py", "tests/pruning/weights/test_lists.py"),
+        ("tests/pruning/weights/test_counted.py",),
     ),
     Mutant(
         "a bound is rounded up to the radius",
@@ -106,14 +107,14 @@ MUTANTS = [
         "pruning/neurons/dual.py",
         "(f - f_error < cutoff)",
         "(f - f_error < -math.inf)",
-        ("tests/pruning/neurons/test_dual.py",),
+        _PRUNING,
     ),
     Mutant(
         "a rung proves no more than its cutoff",
         "pruning/neurons/rung.py",
         "race.prove(min(cutoff, outcome.bound)",
         "race.prove(outcome.bound",
-        ("tests/pruning/neurons/test_prune.py",),
+        _PRUNING,
     ),
     Mutant(
         "the gradient's error on the circle",
@@ -133,8 +134,8 @@ MUTANTS = [
         "a float above a ball",
         "theory/arithmetic.py",
         "return math.nextafter(float(value.upper()), math.inf)",
-        "return math.nextafter(float(value.lower()), -math.inf)",
-        ("tests/theory/test_bounds.py", "tests/theory/test_spectral.py"),
+        "return float(value.upper())",
+        ("tests/theory/test_arithmetic.py",),
     ),
     Mutant(
         "norms of a refutation's points are rounded up",

@@ -269,3 +269,33 @@ def test_malformed_trees_are_refused():
         dataclasses.replace(tree(-1), points=np.ones((2, 3))),
     ):
         assert outcome(refuting(net, target, 1e-9, proof)) is Outcome.REFUSED
+
+
+def test_a_bound_that_is_beyond_its_proof_by_a_rounding_of_the_norm_is_refused():
+    """At (1, 1) the target x is 1 and the norm sqrt 2: without units every error is at least
+    radius / sqrt 2 by this proof, and p / q with 2 p^2 = q^2 + 1 is above 1 / sqrt 2 by 2^-100."""
+    p, q = 1, 1
+    while q < 1 << 48:
+        p, q = 3 * p + 2 * q, 4 * p + 3 * q
+    assert 2 * p * p == q * q + 1
+    nothing = slth.ReLUNetwork(np.zeros((0, 2)), np.zeros(0))
+    proof = RefutationProof(
+        np.array([[1.0, 1.0]]),
+        np.array([-1], dtype=np.int32),
+        np.array([0, 1], dtype=np.int64),
+        np.array([0], dtype=np.int32),
+        np.array([-1.0]),
+    )
+    mask = slth.Mask.of_units(np.zeros(0, dtype=bool), 2)
+    for bound, outcome in ((p, Outcome.REFUSED), (p - 1, Outcome.VERIFIED)):
+        ticket = claim(
+            nothing,
+            slth.neuron([1.0, 0.0]),
+            mask,
+            0.0,
+            float(q),
+            bound=float(bound),
+            radius=float(q),
+            refutation=proof,
+        )
+        assert check(ticket)["bound"].outcome is outcome

@@ -11,6 +11,7 @@ import pytest
 import slth
 from slth.certify import engines
 from slth.certify.cones.engine import Cones
+from slth.certify.enclose_domain import _charted
 from slth.certify.homogenised import homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.signs.engine import Signs
@@ -299,3 +300,20 @@ def test_several_outputs_are_the_largest_of_single_ones():
     assert whole.upper == max(one.upper for one in single)
     x = whole.witness
     assert np.abs(nets[0](x) - nets[1](x)).max() == pytest.approx(whole.lower, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_chart_rounds_is_in_its_slack(seed):
+    """The weights of a small ball far away: the bias cancels what the centre adds."""
+    generator = np.random.default_rng(seed)
+    weight = generator.standard_normal((1, 6))
+    center = 1e8 * generator.standard_normal(6)
+    bias = -float(weight[0] @ center)
+    network = slth.ReLUNetwork(np.append(weight[0], bias)[None], [1.0])
+    chart = Chart.of(slth.Ball(1.0, center.tolist()), 6)
+    moved, slack, _ = _charted(network, chart)
+    exact = Fraction(bias) + sum(
+        Fraction(w) * Fraction(c) for w, c in zip(weight[0].tolist(), center.tolist(), strict=True)
+    )
+    off = abs(Fraction(float(moved.hidden[0, -1])) - exact)
+    assert 0 < off <= Fraction(slack)

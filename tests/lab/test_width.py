@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import slth
+from slth.lab import measure
+from slth.lab.plan import Grid, Plan
 from slth.lab.width import FoundTicket, bracket_width, needed_width
 from slth.solution import Enclosure, Solution, Status
 
@@ -96,3 +98,16 @@ def test_what_is_known_is_not_searched_again():
 def test_needed_width_is_the_last_kept_unit():
     assert needed_width(solution(9, Status.REACHED, 4)) == 4
     assert needed_width(solution(9, Status.UNKNOWN)) == 0
+
+
+def test_what_a_trial_says_while_it_runs_is_the_narrowest_ticket_so_far(monkeypatch):
+    monkeypatch.setattr(measure, "_throttled", lambda say: say)
+    grid = Grid(("neurons",), ("relu",), (2,), (0.25,))
+    # Of the second draw the search of each width finds a ticket in fewer units.
+    _, trial = Plan("two", (grid,), draws=2, max_width=100).trials()
+    said = []
+    outcome = measure.run_trial(trial, [], said.append)
+    widths = [each.found for each in said if each.found is not None]
+    assert len(set(widths)) > 1
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] == outcome.found
