@@ -10,7 +10,6 @@ from itertools import pairwise
 import flint
 import numpy as np
 import pytest
-import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -136,6 +135,7 @@ def fraction_of(ball):
 
 @pytest.mark.parametrize("scale", SIZES)
 def test_batch_normalisation_folded_into_a_layer(scale):
+    torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Linear(3, 400), torch.nn.BatchNorm1d(400)).double().eval()
     norm = module[1]

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
-import safetensors.torch
-import torch
-from torch import nn
 
 import slth
-from tests.doors.test_torch import Auto, Block, Functional, statistics
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
+import safetensors.torch  # noqa: E402
+
+from tests.doors.test_torch import Auto, Block, Functional, statistics  # noqa: E402
+
+nn = torch.nn
 
 
 def mlp():

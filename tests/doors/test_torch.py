@@ -257,7 +257,8 @@ def hooked():
 
 REFUSED = {
     "Tanh": (lambda: nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)), "Tanh"),
-    "MaxPool": (lambda: nn.Sequential(nn.MaxPool2d(2), nn.Flatten()), "input shape|MaxPool"),
+    "MaxPool": (
+        lambda: nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2)), "input shape|MaxPool"),
     "a branch on values": (Branch, "cannot be traced"),
     "hooks": (hooked, "forward hook"),
     "random numbers": (Random, "random numbers"),

@@ -11,7 +11,7 @@ from slth.cli.models import read_model
 from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
 from slth.cli.where import Where, rows_of
-from slth.doors import write_network
+from slth.doors.files import write_network, writer_for
 from slth.errors import InvalidInput
 from slth.pruning.trained import compress as fewer
 
@@ -63,6 +63,8 @@ def compress(
     json
         Print one JSON object.
     """
+    if out is not None:
+        writer_for(out)
     network = read_model(model, layers)
     domains = where.domains(network.d, None)
     if len(domains) != 1:

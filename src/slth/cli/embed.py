@@ -13,6 +13,7 @@ from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Box
+from slth.doors.files import write_network, writer_for
 from slth.embed import embed as prune
 from slth.embed.assemble import Construction
 from slth.errors import InvalidInput
@@ -31,6 +32,7 @@ def embed(
     construction: Construction = "double",
     workers: OptionalWhole = None,
     layers: str | None = None,
+    module: Path | None = None,
     json: bool = False,
 ) -> int:
     """Prune a random network to a trained ReLU network; write seed + mask.
@@ -58,6 +60,9 @@ def embed(
         Threads. Default: one a processor. The file does not depend on it.
     layers
         The architecture of the model if it is a state of dense layers: 4,8,relu,3.
+    module
+        File to write the pruned random network itself to (.onnx, .safetensors, .npz): dense arrays
+        of random weights and zeros, far larger than --out.
     json
         Print one JSON object.
     """
@@ -66,6 +71,8 @@ def embed(
             "two domains", got="--radius and --box", expected="one of them", fix="Leave one out."
         )
     domain = Box(*box) if box is not None else Ball(1.0 if radius is None else radius)
+    if module is not None:
+        writer_for(module)
     network = DeepNetwork.of(read_model(model, layers))
     announce_compilation()
     started = time.monotonic()
@@ -80,6 +87,8 @@ def embed(
             report=report,
         )
     size = found.save(out)
+    if module is not None:
+        write_network(found.pruned, module)
     result: dict[str, object] = {
         "status": str(found.status),
         "error": found.error,

@@ -17,6 +17,7 @@ from slth.cli.numbers import Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr, stdout
 from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, require_folders
 from slth.cli.source import Source
+from slth.doors.files import is_network_file, write_network, writer_for
 from slth.errors import InvalidInput
 from slth.pruning.neurons import prune_neurons
 from slth.pruning.neurons.contenders import CONTENDERS, contend
@@ -71,7 +72,7 @@ def neurons(
     search_seed
         Seed of the search.
     out
-        Ticket file to write.
+        Ticket file to write; with an ending .onnx, .safetensors or .npz the pruned network itself.
     proof
         Ticket file to write with proofs of all it claims, and to check at once. What could not be
         written down is shown as "not covered: solver-claimed".
@@ -122,7 +123,7 @@ def weights(
     search_seed
         Seed of the search.
     out
-        Ticket file to write.
+        Ticket file to write; with an ending .onnx, .safetensors or .npz the pruned network itself.
     proof
         Ticket file to write with proofs of all it claims, and to check at once. What could not be
         written down is shown as "not covered: solver-claimed".
@@ -146,6 +147,9 @@ def _prune(
     json: bool,
 ) -> int:
     require_folders(out=out, proof=proof)
+    written = out if out is not None and is_network_file(out) else None
+    if written is not None:
+        writer_for(written)
     net = source.network()
     target = source.target_for(net)
     announce_compilation()
@@ -159,7 +163,10 @@ def _prune(
             seed=search_seed,
             report=report,
         )
-    files = [path for path in (out, proof) if path is not None]
+    if written is not None:
+        write_network(solution.pruned, written)
+        stderr.print(f"Pruned network written to {written}", highlight=False)
+    files = [path for path in (out, proof) if path is not None and path != written]
     if files:
         drawn = (source.d, source.width, source.seed) if source.net is None else None
         ticket = proven_ticket(solution, net, target, radius, eps, drawn)

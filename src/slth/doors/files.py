@@ -211,6 +211,11 @@ def _misspelt(text: str) -> InvalidInput:
     )
 
 
+def is_network_file(path: str | os.PathLike[str]) -> bool:
+    """Whether `write_network` writes a file of that ending."""
+    return Path(path).suffix.lower() in _WRITERS
+
+
 def writer_for(path: str | os.PathLike[str]) -> Callable[[DeepNetwork], bytes]:
     """What makes the bytes of a file of that ending. Ask for it before a long search: what cannot
     be written is known at once.
