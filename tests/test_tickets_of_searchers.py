@@ -20,7 +20,7 @@ from slth.check import Outcome
 def test_found_tickets_check(d, readout, granularity, tmp_path):
     target = slth.neuron(np.arange(1.0, d + 1.0), normalize=True)
     neurons = granularity == "neurons"
-    width = 10 if neurons else 4 * d
+    width = 10 if neurons else 3 * d
     net = slth.random_network(d, width, d, readout)
     if neurons:
         found = slth.prune_neurons(net, target, radius=2.0, time_limit=None, proof=True)
