@@ -40,3 +40,9 @@ def drop_stale_kernels(source: Path) -> int:
 def counted_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines count readings: a `time_limit` of 300 is 300 looks at the clock."""
     clocks.use(monkeypatch, clocks.Ticking())
+
+
+@pytest.fixture
+def still_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes for deadlines: work ends when it is done."""
+    clocks.use(monkeypatch, lambda: 0.0)

@@ -13,19 +13,19 @@ from slth.certify.prove.error import loosened, prove_error
 from slth.check import Outcome
 
 
-@pytest.mark.usefixtures("counted_time")
+@pytest.mark.usefixtures("still_time")
 @pytest.mark.parametrize("granularity", ["neurons", "weights"])
 @pytest.mark.parametrize("readout", ["linear", "relu"])
 @pytest.mark.parametrize("d", range(1, 9))
 def test_found_tickets_check(d, readout, granularity, tmp_path):
     target = slth.neuron(np.arange(1.0, d + 1.0), normalize=True)
     neurons = granularity == "neurons"
-    width = 10 if neurons else 10 * d
+    width = 10 if neurons else 3 * d
     net = slth.random_network(d, width, d, readout)
     if neurons:
         found = slth.prune_neurons(net, target, radius=2.0, time_limit=None, proof=True)
     else:
-        found = slth.prune_weights(net, target, radius=2.0, time_limit=300.0)
+        found = slth.prune_weights(net, target, radius=2.0, time_limit=None)
     proof = None
     if d > 2:
         found = dataclasses.replace(found, error=loosened(found.error, rtol=1e-6))
