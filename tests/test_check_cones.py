@@ -45,7 +45,7 @@ def test_proofs_of_what_was_certified_are_verified(readouts, d, width):
         wide = upper_claim(net, target, mask, 2.5 * upper, proof, radius=2.5)
         assert wide.outcome is Outcome.VERIFIED
         below = error.lower * (1 - 1e-9)
-        assert prove_error(net, target, below, time_limit=0.2) is None
+        assert prove_error(net, target, below, max_leaves=200) is None
         assert upper_claim(net, target, mask, below, proof).outcome is Outcome.REFUSED
 
 
@@ -68,7 +68,7 @@ def test_a_zero_network_and_the_zero_target_have_proofs():
     mask = slth.Mask.of_units(np.zeros(0, dtype=bool), 3)
     proof = prove_error(nothing, target, 1.0 + 1e-9)
     assert upper_claim(nothing, target, mask, 1.0 + 1e-9, proof).outcome is Outcome.VERIFIED
-    assert prove_error(nothing, target, 1.0 - 1e-9, time_limit=0.2) is None
+    assert prove_error(nothing, target, 1.0 - 1e-9, max_leaves=200) is None
 
 
 def test_bad_arguments_are_refused():
