@@ -50,6 +50,7 @@ def test_the_overview_has_a_sentence_for_every_command(capsys):
     assert {command[0] for command in COMMANDS} <= described
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_certify_check_round_trip(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "neurons", "--d", "2", "--width", "12", "--seed", "3"]
@@ -82,6 +83,7 @@ def test_a_claim_holds_only_where_it_is_proven_to_the_last_digit(capsys, tmp_pat
         assert (code, certified["holds"]) == (int(not holds), holds)
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_writes_proofs_that_check(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "neurons", "--d", "3", "--width", "12", "--seed", "3", "--radius", "2"]
@@ -96,6 +98,7 @@ def test_prune_writes_proofs_that_check(capsys, tmp_path):
     assert checked["claims"] == pruned["proof"]["claims"]
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_says_which_claims_rest_on_the_solver(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "weights", "--d", "2", "--width", "3", "--seed", "3"]

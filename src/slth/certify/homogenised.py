@@ -35,9 +35,9 @@ class Homogenised:
 
 
 def homogenised(network: ReLUNetwork | DeepNetwork) -> tuple[Homogenised, ...] | None:
-    """Every output of the network; None if it has other than one hidden layer of ReLUs or leaky ReLUs
-    (or none), weights that are known up to rounding only, products with a leaky ReLU's slope that
-    float64 does not hold, or weights too large for the engines."""
+    """Every output of the network; None if it has other than one hidden layer of ReLUs or leaky
+    ReLUs (or none), weights that are known up to rounding only, products with a leaky ReLU's slope
+    that float64 does not hold, or weights too large for the engines."""
     if isinstance(network, ReLUNetwork):
         flat = np.column_stack([network.hidden, np.zeros(network.width)])
         return (Homogenised(ReLUNetwork(flat, network.output, network.readout), False),)
