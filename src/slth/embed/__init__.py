@@ -72,7 +72,7 @@ def embed(
     """
     eps = require_positive("eps", eps)
     network = as_target(target)
-    where = Ball() if domain is None else require_even(domain)
+    where = Ball() if domain is None else require_even(domain, network.d)
     seed = require_count("seed", seed, least=0)
     if seed >= 1 << 63:
         raise InvalidInput(
