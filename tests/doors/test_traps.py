@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 import slth
 from slth.doors.onnx import from_onnx
-from tests.doors.graphs import model_of, weights
+from tests.doors.graphs import model_of, restart, weights
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
 import safetensors.torch  # noqa: E402
@@ -20,6 +20,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
 functional = nn.functional
+restart()
 # Within the unit cube these biases decide every ReLU: a module that differs elsewhere is not told
 # apart by its values there.
 FAR = 100.0

@@ -122,7 +122,8 @@ class Call:
         if known and name in _MOVES and isinstance(first, self.torch.Tensor):
             return getattr(first, name)(*given[1:], **named)
         if known and name in _WORKED_OUT and not named:
-            return getattr(first, name)(*given[1:]) if target == name else target(*given)
+            function: Any = getattr(first, name) if target == name else target
+            return function(*given[1:]) if target == name else function(*given)
         return None
 
     def _table(self) -> list[tuple[tuple[Any, ...], Callable[[], Chain]]]:
