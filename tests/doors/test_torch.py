@@ -364,6 +364,24 @@ def test_masks_on_a_module_are_the_network_without_the_units(make, shape, widths
     np.testing.assert_allclose(slth.as_network(module, input_shape=shape)(x), values, atol=1e-12)
 
 
+class Raised(Functional):
+    """A masked unit would still add 0.5."""
+
+    def forward(self, x):
+        return self.last(functional.relu(self.first(x)) + 0.5)
+
+
+class Skipping(Functional):
+    """A masked unit of the block is still the block's input."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.last(x + functional.relu(self.first(x)))
+
+
 def test_masks_that_do_not_fit_are_refused_and_nothing_is_done():
     keep = [np.ones(8, bool)]
     for module, kept in (
@@ -373,6 +391,8 @@ def test_masks_that_do_not_fit_are_refused_and_nothing_is_done():
         (repeated(), [np.ones(4, bool)] * 2),
         (statistics(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))), keep),
         (Weights(), [np.ones(6, bool)]),
+        (Raised(), keep),
+        (Skipping(), keep),
     ):
         with pytest.raises(slth.InvalidInput, match="kept units"):
             apply_masks(module, kept)
