@@ -93,33 +93,6 @@ class Enclosure(Rebuilt):
         ]
         return facts_html("Enclosure of the uniform error", facts)
 
-    def scaled(self, radius: float) -> Enclosure:
-        """The enclosure over the ball of that radius, from the one over the unit ball; see
-        `scaled_bounds`."""
-        if radius == 1.0:
-            return self
-        point = np.zeros(0) if self.witness is None else self.witness
-        lower, upper, point = scaled_bounds(self.lower, self.upper, point, radius)
-        witness = None if self.witness is None else point
-        return Enclosure(float(lower), float(upper), witness, self.status, self.method)
-
-
-def scaled_bounds(
-    lower: float | FloatArray, upper: float | FloatArray, witness: FloatArray, radius: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Bounds and witnesses over the ball of that radius, from those over the unit ball.
-
-    Positive homogeneity: the supremum scales with the radius. Rounded outward. A witness is scaled
-    inward by a few ulps so that it stays in the ball; there the networks may differ by a few ulps
-    of their own values less than `lower`.
-    """
-    inward = 1.0 - 2.0**-50
-    return (
-        np.maximum(0.0, np.nextafter(lower * radius * inward, -np.inf)),
-        np.nextafter(upper * radius, np.inf),
-        witness * radius * inward,
-    )
-
 
 @dataclass(frozen=True, eq=False)
 class Enclosures(Rebuilt, Sequence[Enclosure]):

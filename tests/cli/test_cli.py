@@ -50,6 +50,19 @@ def test_the_overview_has_a_sentence_for_every_command(capsys):
     assert {command[0] for command in COMMANDS} <= described
 
 
+@pytest.mark.parametrize(("d", "width", "radius"), [(3, 60, 1.0), (4, 60, 1.0), (6, 80, 3.7)])
+def test_weight_tickets_are_certified(capsys, tmp_path, d, width, radius):
+    file = tmp_path / "w.ticket"
+    arguments = ["prune", "weights", "--d", str(d), "--width", str(width), "--readout", "relu"]
+    out_of(capsys, [*arguments, "--radius", str(radius), "--out", str(file)])
+    code, certified = json_of(capsys, ["certify", str(file)])
+    assert (code, certified["holds"]) == (0, True)
+    assert certified["upper"] <= certified["claim"]
+    # A smaller claim is not called proven.
+    code, certified = json_of(capsys, ["certify", str(file), "--eps", str(certified["lower"] / 2)])
+    assert (code, certified["holds"]) == (1, False)
+
+
 @pytest.mark.usefixtures("still_time")
 def test_prune_certify_check_round_trip(capsys, tmp_path):
     file = tmp_path / "a.ticket"
