@@ -35,6 +35,7 @@ def browser() -> Iterator:
     except ModuleNotFoundError:
         _missing("playwright is not installed")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=_QUIET)
+        # No limit: a busy machine may take minutes to start a browser.
+        running = playwright.chromium.launch(executable_path=found, args=_QUIET, timeout=0)
         yield running
         running.close()

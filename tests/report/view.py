@@ -15,6 +15,7 @@ class View:
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
         )
+        self.context.set_default_timeout(0)
         self.page = self.context.new_page()
         self.address = path.as_uri()
         self.complaints: list[str] = []
