@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.report.view import PATIENCE
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = [
     "--no-sandbox",
@@ -35,7 +37,6 @@ def browser() -> Iterator:
     except ModuleNotFoundError:
         _missing("playwright is not installed")
     with sync_playwright() as playwright:
-        # No limit: a busy machine may take minutes to start a browser.
-        running = playwright.chromium.launch(executable_path=found, args=_QUIET, timeout=0)
+        running = playwright.chromium.launch(executable_path=found, args=_QUIET, timeout=PATIENCE)
         yield running
         running.close()

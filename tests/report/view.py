@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+# Milliseconds, five minutes: for a busy machine.
+PATIENCE = 300_000
+
 
 class View:
     """One opened page with everything it complained about or asked for."""
@@ -15,7 +18,7 @@ class View:
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
         )
-        self.context.set_default_timeout(0)
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.address = path.as_uri()
         self.complaints: list[str] = []
@@ -30,7 +33,7 @@ class View:
         from playwright.sync_api import expect
 
         expect(self.page.locator(".plot:has(.xtitle)")).to_have_count(
-            self.page.locator(".plot").count()
+            self.page.locator(".plot").count(), timeout=PATIENCE
         )
 
     def path(self, figure: str, trace: str, line: str = "js-line") -> np.ndarray:
