@@ -24,6 +24,8 @@ _MAX_DIRECTORY_BYTES = 1 << 12
 # Length of an axis of an array that has no entries, and so takes no bytes.
 _MAX_EMPTY = 1 << 16
 _CHUNK = 1 << 22
+# A member's flag: its sizes stand behind it, as a stream that cannot be sought is written.
+_SIZES_BEHIND = 0x08
 
 _HEADER = re.compile(
     rb"\{'descr': '([<|][a-z][0-9])', 'fortran_order': False, "
@@ -73,6 +75,7 @@ def read(
     try:
         with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
+            _require_nothing_between(stream, members, archive.start_dir)
             names = [info.filename for info in members]
             if len(set(names)) != len(names) or not {JSON} <= set(names) <= allowed:
                 damaged("members missing, doubled or unknown")
@@ -132,6 +135,36 @@ def _require_small_directory(stream: BinaryIO) -> None:
     if tail[:4] == b"PK\x06\x07" or int.from_bytes(end[12:16], "little") > _MAX_DIRECTORY_BYTES:
         damaged("it lists too many members")
     stream.seek(0)
+
+
+def _require_nothing_between(
+    stream: BinaryIO, members: list[zipfile.ZipInfo], directory: int
+) -> None:
+    """zipfile skips what stands before, between and after the members it lists: a file of another
+    kind could hide there."""
+    at = 0
+    for info in sorted(members, key=lambda info: info.header_offset):
+        if info.header_offset != at or info.extra or info.comment:
+            damaged("bytes that belong to no member")
+        stream.seek(at)
+        local = stream.read(30)
+        name, extra = (int.from_bytes(local[k : k + 2], "little") for k in (26, 28))
+        if extra:
+            damaged("bytes that belong to no member")
+        at += 30 + name + info.compress_size
+        if info.flag_bits & _SIZES_BEHIND:
+            stream.seek(at)
+            at += 16 if stream.read(4) == b"PK\x07\x08" else 12
+    if at != directory or _end_of(stream) != directory:
+        damaged("bytes that belong to no member")
+
+
+def _end_of(stream: BinaryIO) -> int:
+    """Where the list of members has to start so that the end record follows it."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(size - 22)
+    end = stream.read(22)
+    return size - 22 - int.from_bytes(end[12:16], "little")
 
 
 def _parse_header(data: bytes) -> dict[str, Any]:

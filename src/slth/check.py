@@ -19,16 +19,26 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from slth.exact import Form, Limit, aligned, form, integers, length, power, simplified
-from slth.network import ReLUNetwork
+from slth.exact import (
+    Form,
+    Limit,
+    TooLarge,
+    aligned,
+    exactly,
+    integers,
+    integers_within_room,
+    length,
+    power,
+    require_room,
+    require_work,
+    simplified,
+    words,
+)
 from slth.notebook import facts_html
 from slth.proof import ONE, OPTIMAL_WITHIN, ErrorProof, RefutationProof
 from slth.ticket import Ticket
 
-# What the checker is willing to spend on one claim, about a minute and half a GiB: operations on
-# integers, integers held (of 64 bits; longer ones count several times), units swept in the plane.
-_MOST_WORK = 200_000_000
-_MOST_NUMBERS = 2_000_000
+# Units swept in the plane, each for some thousand operations.
 _MOST_SWEPT = 200_000
 # More splits than any useful cone has; it keeps the integers of hostile proofs short.
 _MOST_SPLITS = 300
@@ -128,28 +138,12 @@ def _claim(name: str, statement: str, rule: Callable[..., str], *arguments: obje
         return Claim(name, statement, Outcome.VERIFIED, rule(*arguments))
     except _Refused as why:
         return Claim(name, statement, Outcome.REFUSED, str(why))
-    except _NotCovered as why:
+    except (_NotCovered, TooLarge) as why:
         return Claim(name, statement, Outcome.NOT_COVERED, str(why))
 
 
-def _require_work(operations: int, allowed: int = _MOST_WORK) -> None:
-    if operations > allowed:
-        raise _NotCovered(f"too large for the checker: {operations} exact operations or numbers")
-
-
-def _exact(network: ReLUNetwork) -> Form:
-    words = length(network.hidden) + length(network.output)
-    _require_work(network.hidden.size * words, 2 * _MOST_NUMBERS)
-    return form(network)
-
-
-def _integers(values: np.ndarray) -> tuple[np.ndarray, int]:
-    _require_work(values.size * length(values), _MOST_NUMBERS)
-    return integers(values)
-
-
 def _masked_and_target(ticket: Ticket) -> tuple[Form, Form]:
-    return aligned(simplified(_exact(ticket.masked)), simplified(_exact(ticket.target)))
+    return aligned(simplified(exactly(ticket.masked)), simplified(exactly(ticket.target)))
 
 
 def _mask(ticket: Ticket) -> str:
@@ -206,7 +200,8 @@ def _refuse_at(x: Any) -> NoReturn:
 
 def _sweep(net: Form, target: Form, limit: Limit) -> None:
     """d = 2: in the sectors between the units' rays both inner networks are linear."""
-    _require_work(len(net.rows) + len(target.rows), _MOST_SWEPT)
+    long = max(words(net.rows), words(target.rows))
+    require_work(len(net.rows) + len(target.rows), long, long, _MOST_SWEPT)
     axes = ((1, 0), (0, 1), (-1, 0), (0, -1))
     events = [(ray, 0, (0, 0)) for ray in axes]
     gradients = [[int(c) for c in network.linear] for network in (net, target)]
@@ -331,8 +326,8 @@ def _cones(net: Form, target: Form, ticket: Ticket, proof: ErrorProof) -> str:
         raise _Refused("the cone proof lacks nodes")
     if max(proof.tau.max(initial=0), proof.mix.max(initial=0)) > ONE:
         raise _Refused("the cone proof has a multiplier above 1")
-    _require_work(len(proof.split) * d * (2 * units + d + 10))
-    slopes, low = _integers(proof.slope)
+    require_work(len(proof.split) * d * (2 * units + d + 10))
+    slopes, low = integers_within_room(proof.slope)
     steep = Limit(ticket.error.upper, ticket.radius, low)
     # Both sides of a leaf's inequality, brought to one exponent.
     shift = low - net.exponent + 2 * (ONE.bit_length() - 1)
@@ -340,7 +335,7 @@ def _cones(net: Form, target: Form, ticket: Ticket, proof: ErrorProof) -> str:
     of_net = np.arange(units) < len(net.rows)
     signs = np.concatenate([net.sign, -target.sign])
     nodes = map(np.ndarray.tolist, proof.split)
-    leaf = -1
+    leaf, spent = -1, 0
     for outer, free, sign in _obligations(net, target):
         of_y = ~of_net if sign > 0 else of_net
         convex = sign * signs > 0
@@ -349,6 +344,10 @@ def _cones(net: Form, target: Form, ticket: Ticket, proof: ErrorProof) -> str:
         functionals = np.vstack([np.eye(d, dtype=object), rows, x.linear, y.linear])
         for at in _leaf_cones(functionals, nodes):
             leaf += 1
+            # Every split makes the numbers longer.
+            long = words(at[0])
+            spent += require_work(2 * at.size, long)
+            require_work(spent)
             mix, tau, slope = int(proof.mix[leaf]), proof.tau[leaf].astype(object), slopes[leaf]
             if not (free or mix == ONE):
                 raise _Refused(f"leaf {leaf + 1} of the cone proof mixes what is not free")
@@ -398,11 +397,13 @@ def _bound(ticket: Ticket) -> str:
     proof = ticket.refutation
     if proof is None:
         raise _NotCovered("solver-claimed: the file holds no proof of the bound")
-    net, target = aligned(_exact(ticket.net), _exact(ticket.target))
+    net, target = aligned(exactly(ticket.net), exactly(ticket.target))
     if proof.points.shape[1] != ticket.net.d:
         raise _Refused("the refutation's points are not in the input space")
-    _require_work(len(proof.points) * (len(net.rows) + len(target.rows)) * ticket.net.d)
-    points, _ = _integers(proof.points)
+    points, _ = integers_within_room(proof.points)
+    long = words(points)
+    for network in (net, target):
+        require_work(points.size * len(network.rows), long, words(network.rows))
     values = np.array([target(x) for x in points], dtype=object)
     # Norms in units of 2^-64, rounded up.
     norms = np.array([isqrt((x @ x) << 128) + 1 for x in points], dtype=object)
@@ -427,8 +428,10 @@ _Gains = Iterator[tuple[np.ndarray, np.ndarray, Any]]
 def _neuron_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gains:
     """Units that a leaf does not fix are kept where that makes the sum smaller."""
     width = len(net.rows)
-    _require_work((len(proof.weight) + len(proof.unit)) * width)
-    _require_work(len(points) * width, _MOST_NUMBERS)
+    require_work(len(proof.unit) * width)
+    long = words(points) + words(net.rows)
+    require_room(len(points) * width, long)
+    require_work(len(proof.weight) * width, long, length(proof.weight))
     table = np.maximum(points @ net.rows.T, 0) * net.sign
     at, weight = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=object)
     gains, leaf = np.zeros(width, dtype=object), 0
@@ -459,8 +462,10 @@ def _weight_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gai
     """Unit by unit, the smallest of its 2^d masks; without branches."""
     if len(proof.unit) != 1 or proof.leaves != 1:
         raise _NotCovered("solver-claimed: weight masks are refuted without branches only")
-    _require_work(len(net.rows) * len(proof.weight) << len(net.linear))
-    chosen, weights = points[proof.point], _integers(proof.weight)[0]
+    masks, long = len(proof.weight) << len(net.linear), words(points) + words(net.rows)
+    require_room(masks, long)
+    require_work(len(net.rows) * masks, long, length(proof.weight))
+    chosen, weights = points[proof.point], integers_within_room(proof.weight)[0]
     least = 0
     for row, sign in zip(net.rows, net.sign, strict=True):
         sums = np.zeros((1, len(chosen)), dtype=object)

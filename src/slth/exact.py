@@ -11,6 +11,33 @@ from slth.network import ReLUNetwork
 
 # Exponent given to zeros: above that of every finite float64.
 _ZERO_EXPONENT = 2000
+# What is spent on one question, about a minute and half a GiB: operations on integers, and integers
+# held at once; long integers count several times.
+MOST_WORK = 200_000_000
+MOST_NUMBERS = 2_000_000
+# Products of 64-bit words that take as long as an operation on two short integers; words that take
+# as much memory as a short integer.
+_WORDS_AN_OPERATION = 32
+_WORDS_AN_OBJECT = 8
+
+
+class TooLarge(Exception):
+    """A question that would take more time or memory than is spent on one."""
+
+
+def require_work(operations: int, one: int = 1, other: int = 1, most: int = MOST_WORK) -> int:
+    """What so many operations cost, or TooLarge. one, other: words of the factors of each."""
+    spent = operations + operations * one * other // _WORDS_AN_OPERATION
+    if spent > most:
+        raise TooLarge(f"too large for the checker: {spent} exact operations")
+    return spent
+
+
+def require_room(numbers: int, long: int) -> None:
+    """Raise TooLarge if so many integers of so many words take too much memory."""
+    held = numbers + numbers * long // _WORDS_AN_OBJECT
+    if held > MOST_NUMBERS:
+        raise TooLarge(f"too large for the checker: {held} exact numbers")
 
 
 def integers(values: np.ndarray) -> tuple[np.ndarray, int]:
@@ -23,11 +50,23 @@ def integers(values: np.ndarray) -> tuple[np.ndarray, int]:
     return np.left_shift(whole, shifts), least
 
 
+def integers_within_room(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """`integers`, or TooLarge."""
+    require_room(values.size, length(values))
+    return integers(values)
+
+
 def length(values: np.ndarray) -> int:
     """About how many 64-bit words the integers of `values` take: 1, more for a wide range."""
     exponents = np.frexp(values[values != 0.0])[1]
     spread = int(exponents.max()) - int(exponents.min()) if exponents.size else 0
     return 1 + spread // 64
+
+
+def words(numbers: np.ndarray) -> int:
+    """64-bit words of the longest of these Python integers."""
+    longest = max((int(number).bit_length() for number in numbers.flat), default=0)
+    return 1 + longest // 64
 
 
 def power(exponent: int) -> Fraction:
@@ -66,6 +105,12 @@ def form(network: ReLUNetwork) -> Form:
     return Form(
         np.abs(output)[:, None] * hidden, sign, linear, network.readout == "relu", low + high
     )
+
+
+def exactly(network: ReLUNetwork) -> Form:
+    """`form`, or TooLarge."""
+    require_room(network.hidden.size // 2, length(network.hidden) + length(network.output))
+    return form(network)
 
 
 def simplified(network: Form) -> Form:

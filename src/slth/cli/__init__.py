@@ -21,11 +21,13 @@ from slth.cli import (
     gap,
     prune,
     report,
+    streams,
     sweep,
     theory,
     width,
 )
 from slth.cli.output import print_json
+from slth.cli.outputs import NotWritten
 from slth.errors import SlthError
 
 app = cyclopts.App(
@@ -49,25 +51,42 @@ app.command(export.export_store, name="export")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
-    sys.exit(run(arguments))
+    with streams.careful():
+        code = run(arguments)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     errors = Console(stderr=True)
-    try:
-        code = app(
-            arguments, result_action="return_value", exit_on_error=False, error_console=errors
-        )
-    except cyclopts.CycloptsError:
-        return 2
-    except SlthError as error:
+
+    def say(error: SlthError) -> None:
         # A terminal wraps for itself; a path that is cut in two cannot be copied.
         errors.print(f"slth: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        if "--json" in (sys.argv[1:] if arguments is None else arguments):
-            print_json({"error": str(error), "kind": type(error).__name__})
+
+    try:
+        with streams.terminated_as_interrupted():
+            code = app(
+                arguments, result_action="return_value", exit_on_error=False, error_console=errors
+            )
+    except cyclopts.CycloptsError as error:
+        _answer_error(arguments, error)
+        return 2
+    except NotWritten as failed:
+        # The answer was printed: no second one.
+        say(failed.error)
+        return 2
+    except SlthError as error:
+        say(error)
+        _answer_error(arguments, error)
         return 2
     except KeyboardInterrupt:
         errors.print("slth: interrupted")
         return 130
     return int(code or 0)
+
+
+def _answer_error(arguments: Sequence[str] | None, error: Exception) -> None:
+    """The error as the JSON answer where one was asked for."""
+    if "--json" in (sys.argv[1:] if arguments is None else arguments):
+        print_json({"error": str(error), "kind": type(error).__name__})

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from slth.cli.models import read_model
 from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
+from slth.cli.outputs import after_answer, require_writable
 from slth.cli.where import Where, rows_of
 from slth.doors.files import write_network, writer_for
 from slth.errors import InvalidInput
@@ -31,6 +32,7 @@ def compress(
     layers: str | None = None,
     time_limit: float = 60.0,
     seed: Whole = 0,
+    force: bool = False,
     json: bool = False,
 ) -> int:
     """Remove hidden units of a trained network (channels of a Conv), nothing retrained.
@@ -60,9 +62,12 @@ def compress(
         Seconds.
     seed
         Of the points at which removals are tried.
+    force
+        Replace an existing file that slth did not write.
     json
         Print one JSON object.
     """
+    require_writable(force, out=out)
     if out is not None:
         writer_for(out)
     network = read_model(model, layers)
@@ -100,5 +105,6 @@ def compress(
     else:
         stdout.print(found.table(), highlight=False, markup=False)
     if out is not None:
-        write_network(found.network, out)
+        with after_answer():
+            write_network(found.network, out)
     return 0

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from slth.cli.models import read_model
 from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
+from slth.cli.outputs import after_answer, require_writable
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Box
 from slth.doors.files import write_network, writer_for
@@ -33,6 +34,7 @@ def embed(
     workers: OptionalWhole = None,
     layers: str | None = None,
     module: Path | None = None,
+    force: bool = False,
     json: bool = False,
 ) -> int:
     """Prune a random network to a trained ReLU network; write seed + mask.
@@ -63,6 +65,8 @@ def embed(
     module
         File to write the pruned random network itself to (.onnx, .safetensors, .npz): dense arrays
         of random weights and zeros, far larger than --out.
+    force
+        Replace an existing file that slth did not write.
     json
         Print one JSON object.
     """
@@ -71,6 +75,7 @@ def embed(
             "two domains", got="--radius and --box", expected="one of them", fix="Leave one out."
         )
     domain = Box(*box) if box is not None else Ball(1.0 if radius is None else radius)
+    require_writable(force, out=out, module=module)
     if module is not None:
         writer_for(module)
     network = DeepNetwork.of(read_model(model, layers))
@@ -86,14 +91,12 @@ def embed(
             workers=workers,
             report=report,
         )
-    size = found.save(out)
-    if module is not None:
-        write_network(found.pruned, module)
+    data = found.to_bytes()
     result: dict[str, object] = {
         "status": str(found.status),
         "error": found.error,
         "eps": found.eps,
-        "bytes": size,
+        "bytes": len(data),
         "float32_bytes": 4 * network.weights,
         "mask_bits": found.mask_bits,
         "widths": found.widths,
@@ -106,9 +109,14 @@ def embed(
     else:
         stdout.print(
             f"{found.status}: certified error {found.error:.6g} for eps {eps:g}, {domain}\n"
-            f"{out}: {size} bytes; {network.weights} weights in float32 are {4 * network.weights}\n"
+            f"{out}: {len(data)} bytes; {network.weights} weights in float32 are "
+            f"{4 * network.weights}\n"
             f"random network of widths {found.widths}: {found.kept_weights} of "
             f"{found.random_weights} weights kept",
             highlight=False,
         )
+    with after_answer():
+        found.save(out)
+        if module is not None:
+            write_network(found.pruned, module)
     return 0 if found.status == Status.REACHED else 1

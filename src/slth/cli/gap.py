@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 from rich.table import Table
@@ -10,12 +11,13 @@ from rich.table import Table
 import slth
 from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import announce_compilation, counting_bar, print_json, stderr, stdout
-from slth.errors import InvalidInput, require_count
+from slth.cli.outputs import after_answer, require_writable
+from slth.errors import MissingExtra, require_count
 from slth.lab.cell import Cell
 from slth.lab.gap import cells_of, chains_of, plan_gap, run_gap
 from slth.lab.laws import Law, Summary, fit, summarize
 from slth.lab.pools import LocalPool
-from slth.lab.rows import GapRun, Series
+from slth.lab.rows import GapPlan, GapRun, Series
 from slth.network import Readout
 from slth.report import require_plotting, write_page
 from slth.threads import processors
@@ -34,6 +36,7 @@ def gap(
     out: Path = Path("gap.html"),
     page: bool = True,
     tickets: Path | None = None,
+    force: bool = False,
     json: bool = False,
 ) -> int:
     """Measure the widths at which tickets exist, and provably do not, for a grid of eps.
@@ -72,17 +75,21 @@ def gap(
         Pass --no-page to print the tables only.
     tickets
         Folder to write the ticket of every found cell to; check them with `slth check`.
+    force
+        Replace an existing file that slth did not write.
     json
         Print one JSON object instead of the tables.
     """
     plan = plan_gap(d, readout, eps_min, draws, seed, max_width, search_seconds)
     workers = processors() if workers is None else require_count("workers", workers, least=1)
+    # Before the work, so that a missing plotting library is told at once.
+    page = page and _can_plot()
     if page:
-        _require_folder(out.parent, "out")
-        # Before the work, so that a missing plotting library is told at once.
-        require_plotting()
+        require_writable(force, out=out)
     if tickets is not None:
-        _require_folder(tickets, "tickets")
+        for series in plan.series:
+            for draw, eps in product(range(plan.draws), plan.eps):
+                require_writable(force, tickets=tickets / _ticket_name(plan, series, draw, eps))
     announce_compilation()
     # All chains at once: their cells take turns, so that no worker is idle at the end.
     pool = LocalPool(workers, window=len(chains_of(plan)))
@@ -97,35 +104,40 @@ def gap(
             if not stderr.is_terminal:
                 stderr.print(text, highlight=False)
             if tickets is not None and cell.ticket is not None:
-                series = f"{row.series.pruning}-{row.series.readout}"
-                seed = plan.seed + row.draw
-                cell.ticket.save(tickets / f"{series}-d{d}-seed{seed}-eps{row.eps:.6g}.ticket")
+                cell.ticket.save(tickets / _ticket_name(plan, row.series, row.draw, row.eps))
 
         try:
             run = run_gap(plan, pool, on_cell)
         finally:
             pool.close()
-    if page:
-        write_page(run, out)
-        stderr.print(f"Page written to {out}", highlight=False)
     if json:
         print_json(_as_json(run))
     else:
         _print_tables(run)
+    if page:
+        with after_answer():
+            write_page(run, out)
+        stderr.print(f"Page written to {out}", highlight=False)
     if not run.complete:
         stderr.print("Interrupted: the tables hold the cells that were done.")
         return 130
     return 0 if _ordered(run) else 1
 
 
-def _require_folder(folder: Path, name: str) -> None:
-    if not folder.is_dir():
-        raise InvalidInput(
-            f"--{name} has no folder to write to",
-            got=str(folder),
-            expected="an existing folder",
-            fix=f"Create it first: mkdir -p {folder}",
-        )
+def _can_plot() -> bool:
+    """Whether the page can be drawn; says what is missing if not."""
+    try:
+        require_plotting()
+    except MissingExtra as missing:
+        stderr.print(f"No page, the tables only: {missing}", markup=False, highlight=False)
+        return False
+    return True
+
+
+def _ticket_name(plan: GapPlan, series: Series, draw: int, eps: float) -> str:
+    """File name of a cell's ticket."""
+    kind = f"{series.pruning}-{series.readout}"
+    return f"{kind}-d{plan.d}-seed{plan.seed + draw}-eps{eps:.6g}.ticket"
 
 
 def _ordered(run: GapRun) -> bool:

@@ -10,25 +10,12 @@ from slth.certify.prove.error import loosened, prove_error
 from slth.check import Outcome, Verdict
 from slth.cli.check import verdict_as_json
 from slth.cli.output import stderr
-from slth.errors import InvalidInput
 from slth.network import ReLUNetwork
 from slth.solution import Solution
 from slth.ticket import Source, Ticket
 
 # How long the proof of the error may take; without it the checker says so.
 _PROOF_SECONDS = 30.0
-
-
-def require_folders(**files: Path | None) -> None:
-    """Raise InvalidInput for a file that has no folder."""
-    for option, path in files.items():
-        if path is not None and not path.parent.is_dir():
-            raise InvalidInput(
-                f"--{option} has no folder to write to",
-                got=str(path.parent),
-                expected="an existing folder",
-                fix=f"Create it first: mkdir -p {path.parent}",
-            )
 
 
 def proven_ticket(
@@ -58,17 +45,16 @@ def proven_ticket(
     )
 
 
-def proof_as_json(path: Path, verdict: Verdict) -> dict[str, object]:
-    """The file, its size, and the outcome of every claim."""
-    return {"file": str(path), "bytes": path.stat().st_size, **verdict_as_json(verdict)}
+def proof_as_json(path: Path, size: int, verdict: Verdict) -> dict[str, object]:
+    """The file, its bytes, and the outcome of every claim."""
+    return {"file": str(path), "bytes": size, **verdict_as_json(verdict)}
 
 
-def proof_in_words(path: Path, verdict: Verdict) -> str:
-    """ "written and verified", or the claims that are not, and why."""
-    size = f"{path.stat().st_size:,} bytes"
+def proof_in_words(size: int, verdict: Verdict) -> str:
+    """ "verified", or the claims that are not, and why."""
     if verdict.outcome is Outcome.VERIFIED:
-        return f"written and verified: {verdict['bound'].reason}, {size}"
+        return f"verified: {verdict['bound'].reason}, {size:,} bytes"
     rest = [claim for claim in verdict.claims if claim.outcome is not Outcome.VERIFIED]
-    return f"written, {size}\n" + "\n".join(
+    return f"{size:,} bytes\n" + "\n".join(
         f"{claim.outcome}: {claim.statement} ({claim.reason})" for claim in rest
     )

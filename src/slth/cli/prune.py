@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,8 @@ from rich.table import Table
 from slth.check import check
 from slth.cli.numbers import Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stderr, stdout
-from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket, require_folders
+from slth.cli.outputs import after_answer, require_writable
+from slth.cli.proofs import proof_as_json, proof_in_words, proven_ticket
 from slth.cli.source import Source
 from slth.doors.files import is_network_file, write_network, writer_for
 from slth.errors import InvalidInput
@@ -50,6 +51,7 @@ def neurons(
     strategy: Annotated[str | None, Parameter(help=_CONTENDERS)] = None,
     out: Path | None = None,
     proof: Path | None = None,
+    force: bool = False,
     json: bool = False,
 ) -> int:
     """Keep whole hidden units: the subset with the smallest uniform error.
@@ -76,6 +78,8 @@ def neurons(
     proof
         Ticket file to write with proofs of all it claims, and to check at once. What could not be
         written down is shown as "not covered: solver-claimed".
+    force
+        Replace an existing file that slth did not write.
     json
         Print one JSON object.
     """
@@ -90,7 +94,8 @@ def neurons(
         verb = partial(prune_neurons, fewest=fewest, proof=proof is not None)
     else:
         verb = partial(contend, strategy=strategy)
-    return _prune(verb, "neurons", source, eps, radius, time_limit, search_seed, out, proof, json)
+    files = _Files(out, proof, force)
+    return _prune(verb, "neurons", source, eps, radius, time_limit, search_seed, files, json)
 
 
 @app.command
@@ -104,6 +109,7 @@ def weights(
     strategy: Annotated[str, Parameter(help=_STRATEGIES)] = FREE,
     out: Path | None = None,
     proof: Path | None = None,
+    force: bool = False,
     json: bool = False,
 ) -> int:
     """Mask single weights, incoming and outgoing: the mask with the smallest uniform error.
@@ -127,11 +133,38 @@ def weights(
     proof
         Ticket file to write with proofs of all it claims, and to check at once. What could not be
         written down is shown as "not covered: solver-claimed".
+    force
+        Replace an existing file that slth did not write.
     json
         Print one JSON object.
     """
     verb = partial(prune_weights, strategy=strategy)
-    return _prune(verb, "weights", source, eps, radius, time_limit, search_seed, out, proof, json)
+    files = _Files(out, proof, force)
+    return _prune(verb, "weights", source, eps, radius, time_limit, search_seed, files, json)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What to write, a ticket or a pruned network and a proven ticket; whether over other files."""
+
+    out: Path | None
+    proof: Path | None
+    force: bool
+
+    def __post_init__(self) -> None:
+        require_writable(self.force, out=self.out, proof=self.proof)
+        if self.network is not None:
+            writer_for(self.network)
+
+    @property
+    def network(self) -> Path | None:
+        """Where the pruned network goes."""
+        return self.out if self.out is not None and is_network_file(self.out) else None
+
+    @property
+    def tickets(self) -> list[Path]:
+        """Where the ticket goes."""
+        return [path for path in (self.out, self.proof) if path not in (None, self.network)]  # type: ignore[misc]
 
 
 def _prune(
@@ -142,14 +175,9 @@ def _prune(
     radius: float,
     time_limit: float,
     search_seed: int,
-    out: Path | None,
-    proof: Path | None,
+    files: _Files,
     json: bool,
 ) -> int:
-    require_folders(out=out, proof=proof)
-    written = out if out is not None and is_network_file(out) else None
-    if written is not None:
-        writer_for(written)
     net = source.network()
     target = source.target_for(net)
     announce_compilation()
@@ -163,26 +191,28 @@ def _prune(
             seed=search_seed,
             report=report,
         )
-    if written is not None:
-        write_network(solution.pruned, written)
-        stderr.print(f"Pruned network written to {written}", highlight=False)
-    files = [path for path in (out, proof) if path is not None and path != written]
-    if files:
+    ticket = None
+    if files.tickets:
         drawn = (source.d, source.width, source.seed) if source.net is None else None
         ticket = proven_ticket(solution, net, target, radius, eps, drawn)
         solution = replace(solution, error=ticket.error)
-        for path in files:
-            ticket.save(path)
-            stderr.print(f"Ticket written to {path}", highlight=False)
     answer, table = _as_json(solution, kind), _table(solution, kind, net.width)
-    if proof is not None:
-        verdict = check(proof)
-        answer["proof"] = proof_as_json(proof, verdict)
-        table.add_row("proof", proof_in_words(proof, verdict))
+    if ticket is not None and files.proof is not None:
+        verdict, size = check(ticket), len(ticket.to_bytes())
+        answer["proof"] = proof_as_json(files.proof, size, verdict)
+        table.add_row("proof", proof_in_words(size, verdict))
     if json:
         print_json(answer)
     else:
         stdout.print(table)
+    with after_answer():
+        if files.network is not None:
+            write_network(solution.pruned, files.network)
+            stderr.print(f"Pruned network written to {files.network}", highlight=False)
+        if ticket is not None:
+            for path in files.tickets:
+                ticket.save(path)
+                stderr.print(f"Ticket written to {path}", highlight=False)
     refused = eps is not None and not solution.error.upper <= eps
     return 1 if refused else 0
 

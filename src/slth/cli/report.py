@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from slth.cli.output import print_json, stdout
+from slth.cli.outputs import require_writable
 from slth.report.store_report import write_report
 
 
@@ -16,6 +17,7 @@ def report(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("report"),
     images: bool = True,
+    force: bool = False,
     json: bool = False,
 ) -> int:
     """Write the report of a store: OUT/index.html and OUT/figures.
@@ -32,9 +34,12 @@ def report(
         Folder to write to; it is made if its parent exists.
     images
         Pass --no-images to leave out SVG and PDF.
+    force
+        Replace an existing page that slth did not write.
     json
         Print one JSON object instead of text.
     """
+    require_writable(force, out=out / "index.html" if out.is_dir() else out)
     written = write_report(store, out, images=images)
     if json:
         print_json(

@@ -93,6 +93,9 @@ def npz_bytes(network: ReLUNetwork | DeepNetwork) -> bytes:
     extra = {} if description is None else {"items": np.array(description)}
     stream = io.BytesIO()
     np.savez(stream, **arrays, **extra)  # type: ignore[arg-type]
+    with zipfile.ZipFile(stream, "a") as archive:
+        # Whose file it is, so that it may be replaced without asking.
+        archive.comment = b"slth"
     return stream.getvalue()
 
 

@@ -178,10 +178,17 @@ class Embedding:
         """Write the file under a temporary name, then move it into place. Returns its bytes.
 
         Raises:
-            TicketError: the file cannot be written.
+            TicketError: the file cannot be written, or is larger than slth reads.
         """
-        return file.write(
-            path,
+        return file.write(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            TicketError: it is larger than slth reads.
+        """
+        return file.packed(
             file.Contents(
                 shapes=self.shapes,
                 plans=self.plans,
@@ -194,5 +201,5 @@ class Embedding:
                 input_shape=self.input_shape,
                 weights_digest=file.weights_digest(self.solved),
                 masks=tuple((part.mask, part.bias_mask) for part in self.solved),
-            ),
+            )
         )

@@ -6,11 +6,11 @@ The random weights are not stored. Reading draws them again and compares their S
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -75,13 +75,12 @@ def weights_digest(solved: Sequence[Solved]) -> str:
     return hashlib.sha256(b"".join(part.digest for part in solved)).hexdigest()
 
 
-def write(path: str | os.PathLike[str], contents: Contents) -> int:
-    """Write the file, replacing one of that name in one step. Returns its bytes.
+def packed(contents: Contents) -> bytes:
+    """The bytes of the file.
 
     Raises:
-        TicketError: the file cannot be written, or is larger than slth reads.
+        TicketError: it is larger than slth reads.
     """
-    final = Path(path)
     table = np.array(
         [astuple(s) + astuple(p) for s, p in zip(contents.shapes, contents.plans, strict=True)],
         dtype=np.int64,
@@ -90,13 +89,23 @@ def write(path: str | os.PathLike[str], contents: Contents) -> int:
     mask = np.concatenate(flat)
     if mask.nbytes > archive.MAX_BYTES // 2:
         raise TicketError(
-            f"{final}: the mask has {mask.nbytes} bytes; files of up to "
+            f"the mask has {mask.nbytes} bytes; files of up to "
             f"{archive.MAX_BYTES // 2} are read. Ask for a larger eps."
         )
-    with replacing(final, "the embedding", TicketError) as stream:
-        arrays = [("layers", table), ("mask", mask)]
-        archive.write(stream, _header(contents), arrays, _ARRAYS)
-    return final.stat().st_size
+    stream = io.BytesIO()
+    archive.write(stream, _header(contents), [("layers", table), ("mask", mask)], _ARRAYS)
+    return stream.getvalue()
+
+
+def write(path: str | os.PathLike[str], data: bytes) -> int:
+    """Write the file, replacing one of that name in one step. Returns its bytes.
+
+    Raises:
+        TicketError: the file cannot be written.
+    """
+    with replacing(path, "the embedding", TicketError) as stream:
+        stream.write(data)
+    return len(data)
 
 
 def read(path: str | os.PathLike[str]) -> Contents:

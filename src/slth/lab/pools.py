@@ -150,6 +150,7 @@ def _settle(voice: Connection) -> None:
     global _voice
     _voice = voice
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
 from types import NoneType
 from typing import Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
+from slth.lab import strict_tables
 from slth.lab.trial import Asked, Trial
 from slth.lab.trial_result import INCIDENTAL, Measured, TrialResult
 from slth.solution import Status
@@ -18,11 +20,17 @@ from slth.solution import Status
 # "slth" in ASCII.
 APPLICATION = 0x736C7468
 
+# Of every row of the other tables, see `slth.lab.checksums`.
+CHECKSUMS = (
+    "CREATE TABLE checksums (\n    of TEXT NOT NULL,\n    key TEXT NOT NULL,\n"
+    "    sha256 TEXT NOT NULL,\n    PRIMARY KEY (of, key)\n) STRICT, WITHOUT ROWID;\n"
+)
 # Migration k (from 0) turns a store of schema k + 1 into one of schema k + 2, as SQL. Rows of older
 # stores have no value of a new column, so it is one that may be NULL:
 #     "ALTER TABLE trials ADD COLUMN name TYPE;"
-# Never change one that was released: stores that went through it exist.
-MIGRATIONS: tuple[str, ...] = ()
+# Never change one that was released: stores that went through it exist. Checksums are written anew
+# after each.
+MIGRATIONS: tuple[str, ...] = (strict_tables.SQL,)
 
 
 def schema_version() -> int:
@@ -92,31 +100,49 @@ class PlanRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """How a field is stored: as a str, int or float, and whether it may be NULL."""
+    """How a field is stored: as a str, int or float, and whether it may be NULL. choices: the texts
+    it may be; none where any will do."""
 
+    name: str
     kind: type
     null: bool
     incidental: bool
+    choices: tuple[str, ...] = ()
 
     @property
     def sql(self) -> str:
         """Its declaration."""
-        name = {str: "TEXT", int: "INTEGER", float: "REAL"}[self.kind]
-        return name if self.null else f"{name} NOT NULL"
+        kind = {str: "TEXT", int: "INTEGER", float: "REAL"}[self.kind]
+        required = "" if self.null else " NOT NULL"
+        return f"{self.name} {kind}{required}{self._check}"
+
+    @property
+    def _check(self) -> str:
+        if self.choices:
+            texts = ", ".join(f"'{choice}'" for choice in self.choices)
+            return f" CHECK ({self.name} IN ({texts}))"
+        # Widths, seeds, errors, seconds: no number of a trial is negative.
+        return "" if self.kind is str else f" CHECK ({self.name} >= 0)"
 
 
 def _columns(record: type) -> dict[str, Column]:
     # The key first, as it leads every table.
     hints = dict(sorted(get_type_hints(record).items(), key=lambda item: item[0] != "key"))
     marked = {f.name for f in fields(record) if f.metadata} if is_dataclass(record) else set()
-    return {name: _column(hint, name in marked) for name, hint in hints.items()}
+    return {name: _column(name, hint, name in marked) for name, hint in hints.items()}
 
 
-def _column(hint: Any, incidental: bool) -> Column:
+def _column(name: str, hint: Any, incidental: bool) -> Column:
     parts = get_args(hint) if NoneType in get_args(hint) else (hint,)
     (value,) = (part for part in parts if part is not NoneType)
-    kind = str if get_origin(value) is Literal or issubclass(value, str) else value
-    return Column(kind, NoneType in parts, incidental)
+    choices: tuple[str, ...] = ()
+    if get_origin(value) is Literal:
+        kind, choices = str, get_args(value)
+    elif issubclass(value, Enum):
+        kind, choices = str, tuple(str(member) for member in value)
+    else:
+        kind = value
+    return Column(name, kind, NoneType in parts, incidental, choices)
 
 
 COLUMNS = _columns(Row)
@@ -125,10 +151,11 @@ COLUMNS = _columns(Row)
 def tables() -> str:
     """SQL that makes the tables of a new store."""
     trials, plans = (
-        ",\n    ".join(f"{name} {column.sql}" for name, column in columns.items())
+        ",\n    ".join(column.sql for column in columns.values())
         for columns in (COLUMNS, _columns(PlanRecord))
     )
     return (
-        f"CREATE TABLE trials (\n    {trials},\n    PRIMARY KEY (key)\n) WITHOUT ROWID;\n"
-        f"CREATE TABLE plans (\n    {plans},\n    PRIMARY KEY (key)\n);\n"
+        f"CREATE TABLE trials (\n    {trials},\n    PRIMARY KEY (key)\n) STRICT, WITHOUT ROWID;\n"
+        f"CREATE TABLE plans (\n    {plans},\n    PRIMARY KEY (key)\n) STRICT;\n"
+        f"{CHECKSUMS}"
     )

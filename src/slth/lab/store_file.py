@@ -11,9 +11,12 @@ from typing import Any, Literal, Self
 
 from slth.errors import StoreError
 from slth.lab import schema
+from slth.lab.checksums import put_all, require_whole
 from slth.lab.schema import APPLICATION, schema_version
 
 BUSY_SECONDS = 60.0
+# The first schema with checksums.
+_CHECKED_FROM = 2
 # What a read-only opening says of a transaction that must be rolled back.
 ROLLBACK_NEEDED = {"SQLITE_READONLY_ROLLBACK", "SQLITE_CANTOPEN", "SQLITE_READONLY"}
 
@@ -61,6 +64,7 @@ def to_read(file: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
     """The connection, if it leads to a store of this schema; of an older one, a copy in memory that
     is brought up to it: reading changes no file."""
     if require_store(file, connection) == schema_version():
+        require_whole(file, connection)
         return connection
     copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.backup(copy)
@@ -93,10 +97,30 @@ def require_store(file: Path, connection: sqlite3.Connection) -> int:
 def _migrated(file: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
     """Each step is a transaction: a death in between leaves a store of some schema."""
     version = require_store(file, connection)
+    if version >= _CHECKED_FROM:
+        require_whole(file, connection)
     for step in schema.MIGRATIONS[version - 1 :]:
         version += 1
-        connection.executescript(f"BEGIN;{step};PRAGMA user_version = {version};COMMIT;")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _statements(step):
+                connection.execute(statement)
+            put_all(connection)
+            connection.execute(f"PRAGMA user_version = {version}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
     return connection
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 @contextmanager
@@ -104,11 +128,11 @@ def translated(file: Path) -> Iterator[None]:
     """Turn SQLite's errors into StoreError."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise StoreError(f"{file}: {_meaning(error)}") from error
 
 
-def _meaning(error: sqlite3.Error) -> str:
+def _meaning(error: Exception) -> str:
     name = getattr(error, "sqlite_errorname", None) or ""
     for start, meaning in (
         ("SQLITE_NOTADB", "not an SQLite file. Name another file."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Self
@@ -12,8 +14,9 @@ from typing import Self
 import slth
 from slth.errors import StoreError
 from slth.files import replacing
+from slth.lab.checksums import put
 from slth.lab.plan import Plan
-from slth.lab.schema import APPLICATION, COLUMNS, Row, schema_version, tables
+from slth.lab.schema import APPLICATION, COLUMNS, PlanRecord, Row, schema_version, tables
 from slth.lab.store_file import OpenStore, connect, to_write, translated
 from slth.lab.ticket_files import ticket_file
 from slth.lab.trial import Trial
@@ -72,16 +75,32 @@ class StoreWriter(OpenStore):
         """
         digest = None if outcome.ticket is None else self._write_ticket(outcome.ticket)
         row = Row.of(trial, outcome, ticket=digest, attempts=attempts, finished=time.time())
-        with translated(self._path):
-            self._connection.execute(INSERT, row.values())
+        with translated(self._path), self._transaction() as connection:
+            connection.execute(INSERT, row.values())
+            put(connection, "trials", dict(zip(COLUMNS, row.values(), strict=True)))
 
     def record_plan(self, plan: Plan) -> None:
         """Remember that the plan was run on this store."""
-        with translated(self._path):
-            self._connection.execute(
-                "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?)",
-                (plan.key, plan.name, plan.to_toml(), slth.__version__, time.time()),
+        record = PlanRecord(plan.key, plan.name, plan.to_toml(), slth.__version__, time.time())
+        with translated(self._path), self._transaction() as connection:
+            names = ", ".join(record._fields)
+            added = connection.execute(
+                f"INSERT OR IGNORE INTO plans ({names}) VALUES (?, ?, ?, ?, ?)", record
             )
+            if added.rowcount:
+                put(connection, "plans", record._asdict())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A row and its checksum are written together or not at all."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def _write_ticket(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
