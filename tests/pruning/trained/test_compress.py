@@ -158,3 +158,27 @@ def test_bad_input(options):
 def test_skips_are_refused():
     with pytest.raises(slth.InvalidInput, match="residual"):
         slth.compress(KINDS["residual"](np.random.default_rng(0)), BOX, eps=0.1)
+
+
+def test_labels_of_no_provable_row_remove_nothing():
+    network = trained(3, (6,), outputs=3)
+    rows = np.zeros((2, 3))
+    found = slth.compress(network, BOX, agree_on=rows, radius=50.0, time_limit=5.0)
+    assert found.stats["rows"] in (0, 2)
+    outside = slth.Box(-0.5, 0.5)
+    with pytest.raises(slth.InvalidInput):
+        slth.compress(network, outside, agree_on=rows + 0.9, radius=0.1)
+    with pytest.raises(slth.InvalidInput, match="rows incompatible"):
+        slth.compress(network, BOX, agree_on=np.zeros((2, 4)), radius=0.1)
+
+
+@pytest.mark.usefixtures("still_time")
+def test_labels_keep_rows_outside_of_a_ball_too():
+    # Units that are dead on the ball live on the boxes around rows near its edge.
+    inner = slth.Dense([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [0.0, 0.0, -1.0])
+    outer = slth.Dense([[1.0, 0.0, 0.0], [0.0, 1.0, 50.0]], [0.0, -0.5])
+    network = slth.DeepNetwork([inner, outer])
+    rows = np.array([[1.05, 0.0]])
+    found = slth.compress(network, slth.Ball(1.0), agree_on=rows, radius=0.01, time_limit=None)
+    assert network(rows).argmax() == 1
+    assert found.network(rows).argmax() == 1

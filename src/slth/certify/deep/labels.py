@@ -77,10 +77,14 @@ class Halving:
         """Whether the question holds on the whole domain."""
         return self.witness is None and not self._stack
 
-    def run(self, domain: Region, deadline: Deadline, report: Report) -> None:
-        """Until it holds, fails, or the time is up."""
+    def run(
+        self, domain: Region, deadline: Deadline, report: Report, most: int | None = None
+    ) -> None:
+        """Until it holds, fails, the time is up, or that many boxes were looked at."""
         self._stack = [domain]
         while self._stack and self.witness is None and not deadline.expired:
+            if most is not None and self.nodes >= most:
+                break
             region = self._stack.pop()
             relaxation = relax(self.question.difference, region)
             looked = self.question.look(relaxation)

@@ -150,6 +150,12 @@ def program_of(net: DeepNetwork, target: DeepNetwork) -> Program:
     return Program(tuple(alone), False, net.d, net.outputs)
 
 
+def program_alone(target: DeepNetwork) -> Program:
+    """One network's steps; the other does nothing."""
+    steps = [_alone(step, False) for step in _flat(target.steps)]
+    return Program(tuple(steps), False, target.d, target.outputs)
+
+
 _BEGIN, _END = "begin", "end"
 _Flat = Affine | float | str
 

@@ -77,6 +77,11 @@ class HiddenUnits:
         """One mask a layer from one for all units."""
         return list(np.split(flat, np.cumsum(self.widths)[:-1])) if self.widths else []
 
+    def possible(self, flat: BoolArray) -> bool:
+        """Whether there is a network of these units: a convolution needs a channel."""
+        parts = zip(self.layers[:-1], self.split(flat), strict=True)
+        return all(mask.any() or isinstance(layer, Dense) for layer, mask in parts)
+
     def pruned(self, kept: Sequence[BoolArray]) -> DeepNetwork:
         """The network without the units that are not kept; really smaller."""
         items: list[Item] = []
@@ -88,6 +93,10 @@ class HiddenUnits:
             layer = item if alive is None else _reading(item, alive)
             alive = next(masks, None)
             items.append(layer if alive is None else _rows(layer, alive))
+        return self.with_items(items)
+
+    def with_items(self, items: Sequence[Item]) -> DeepNetwork:
+        """The network with other items, every activation among them."""
         return replace(self.network, items=_explicit(items))
 
     def values(self, points: FloatArray, kept: Sequence[BoolArray]) -> FloatArray:
