@@ -1,7 +1,7 @@
 """Trained networks with fewer hidden units: `python -m benchmarks compress`.
 
-Data sets of scikit-learn, one to three hidden layers: at the units that `slth.compress` keeps for an
-eps, the certified error of other criteria that keep as many (by slth: their authors bound nothing).
+Data sets of scikit-learn, one to three hidden layers: at the units that `slth.compress` keeps for
+an eps, the certified error of other criteria that keep as many (by slth: their authors bound none).
 Then the labels of digits on boxes around the test images, against what an attack allows.
 """
 

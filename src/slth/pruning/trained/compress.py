@@ -19,6 +19,7 @@ from slth.errors import (
     require_seed,
     require_time_limit,
 )
+from slth.frozen import Rebuilt, freeze
 from slth.layers import FloatArray
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import BoolArray
@@ -29,7 +30,7 @@ from slth.solution import Enclosure, Status
 
 
 @dataclass(frozen=True)
-class Compression:
+class Compression(Rebuilt):
     """A trained network with fewer hidden units.
 
     Attributes:
@@ -44,12 +45,18 @@ class Compression:
     """
 
     network: DeepNetwork
-    kept: list[BoolArray]
+    kept: tuple[BoolArray, ...]
     error: Enclosure
     status: Status
     least_units: int
     original: DeepNetwork
     stats: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        kept = tuple(mask.view() for mask in self.kept)
+        for mask in kept:
+            mask.flags.writeable = False
+        freeze(self, kept=kept)
 
     @property
     def units(self) -> int:
@@ -171,7 +178,7 @@ def _compression(
     masks = hidden.split(found.kept)
     stats = {"dead": free.dead, "unread": free.unread, "parallel": free.parallel, **found.stats}
     return Compression(
-        hidden.pruned(masks), masks, found.error, found.status, found.least, network, stats
+        hidden.pruned(masks), tuple(masks), found.error, found.status, found.least, network, stats
     )
 
 
