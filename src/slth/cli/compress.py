@@ -28,6 +28,7 @@ def compress(
     units: OptionalWhole = None,
     ratio: float | None = None,
     agree_on: Annotated[tuple[Path, float] | None, Parameter(name="--agree-on")] = None,
+    merge: bool = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     layers: str | None = None,
     time_limit: float = 60.0,
@@ -54,6 +55,8 @@ def compress(
     agree_on
         The fewest units that keep the labels on boxes of half side R around the rows of an .npy
         file: --agree-on X.npy R.
+    merge
+        Let a unit take over what reads a multiple of it. That changes weights: more than pruning.
     out
         The file to write the smaller network to (.onnx, .safetensors, .npz).
     layers
@@ -89,6 +92,7 @@ def compress(
             ratio=ratio,
             agree_on=None if agree_on is None else rows_of(agree_on[0]),
             radius=None if agree_on is None else agree_on[1],
+            merge=merge,
             time_limit=time_limit,
             seed=seed,
             report=report,
@@ -100,6 +104,7 @@ def compress(
             "units": found.units,
             "least_units": found.least_units,
             "error": {"lower": found.error.lower, "upper": found.error.upper},
+            "stats": found.stats,
         }
         print_json(result)
     else:

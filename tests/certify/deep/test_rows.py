@@ -1,5 +1,7 @@
 """Labels on many boxes at once, against samples and against the answers for single boxes."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,7 @@ def test_boxes_together_are_bounded_no_worse_than_alone(monkeypatch):
     network = KINDS["mlp"](np.random.default_rng(0))
     rows = boxes_around(network, 23, 0.1)
     whole = rows.excess(network)
-    monkeypatch.setattr("slth.certify.deep.rows._AT_ONCE", 5)
+    monkeypatch.setattr(sys.modules[LabelledBoxes.__module__], "_AT_ONCE", 5)
     parts = rows.excess(network)
     alone = np.array([rows.chosen(np.array([k])).excess(network)[0] for k in range(23)])
     # A unit that is open on one box is bounded better on all that are looked at with it.
