@@ -9,6 +9,7 @@ from typing import overload
 
 import numpy as np
 
+from slth.frozen import Rebuilt
 from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
 from slth.notebook import facts_html
 from slth.proof import RefutationProof
@@ -59,7 +60,7 @@ _MEANING = {
 
 
 @dataclass(frozen=True)
-class Enclosure:
+class Enclosure(Rebuilt):
     """Rigorous bounds lower <= sup_{||x|| <= R} |g(x) - f(x)| <= upper over the reals.
 
     Attributes:
@@ -94,7 +95,7 @@ class Enclosure:
 
 
 @dataclass(frozen=True, eq=False)
-class Enclosures(Sequence[Enclosure]):
+class Enclosures(Rebuilt, Sequence[Enclosure]):
     """A sequence of enclosures, as arrays over them.
 
     Attributes:

@@ -63,6 +63,7 @@ def test_weight_tickets_are_certified(capsys, tmp_path, d, width, radius):
     assert (code, certified["holds"]) == (1, False)
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_certify_check_round_trip(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "neurons", "--d", "2", "--width", "12", "--seed", "3"]
@@ -95,6 +96,7 @@ def test_a_claim_holds_only_where_it_is_proven_to_the_last_digit(capsys, tmp_pat
         assert (code, certified["holds"]) == (int(not holds), holds)
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_writes_proofs_that_check(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "neurons", "--d", "3", "--width", "12", "--seed", "3", "--radius", "2"]
@@ -109,6 +111,7 @@ def test_prune_writes_proofs_that_check(capsys, tmp_path):
     assert checked["claims"] == pruned["proof"]["claims"]
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_says_which_claims_rest_on_the_solver(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "weights", "--d", "2", "--width", "3", "--seed", "3"]

@@ -61,7 +61,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True)
 
     def say(error: SlthError) -> None:
-        errors.print(f"slth: {error}", style="red", markup=False, highlight=False)
+        # A terminal wraps for itself; a path that is cut in two cannot be copied.
+        errors.print(f"slth: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
 
     try:
         with streams.terminated_as_interrupted():
