@@ -58,10 +58,13 @@ def test_a_lent_clock_reaches_the_deadlines_of_every_verb():
 def test_stopping_is_seen_by_related_deadlines():
     outer = Deadline()
     inner = outer.within(3.0)
-    assert not inner.stopped
-    outer.stop()
-    assert inner.stopped
+    outer.interrupt()
+    assert inner.interrupted
     assert inner.expired
+    other = Deadline()
+    other.stop()
+    assert other.expired
+    assert not other.interrupted
 
 
 @pytest.mark.parametrize("at", [2, 9, 40])

@@ -71,7 +71,7 @@ class Deadline:
         self._clock = _clock_in_use() if clock is None else clock
         self._started = self._clock()
         self._seconds = seconds
-        self._stopped = threading.Event()
+        self._stopped, self._interrupted = threading.Event(), threading.Event()
 
     @property
     def elapsed(self) -> float:
@@ -91,13 +91,18 @@ class Deadline:
     def within(self, seconds: float) -> Deadline:
         """A deadline `seconds` from now, but never after this one; `stop` ends both."""
         inner = Deadline(min(seconds, self.remaining), self._clock)
-        inner._stopped = self._stopped
+        inner._stopped, inner._interrupted = self._stopped, self._interrupted
         return inner
 
     @property
-    def stopped(self) -> bool:
-        """Whether `stop` let it pass."""
-        return self._stopped.is_set()
+    def interrupted(self) -> bool:
+        """Whether `interrupt` let it pass."""
+        return self._interrupted.is_set()
+
+    def interrupt(self) -> None:
+        """`stop`, at the user's wish."""
+        self._interrupted.set()
+        self.stop()
 
     def stop(self) -> None:
         """Let this deadline, and all that are related to it by `within`, pass now."""
@@ -119,7 +124,7 @@ def stopped_by_interrupt(deadline: Deadline) -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, raising)
-        deadline.stop()
+        deadline.interrupt()
 
     signal.signal(signal.SIGINT, stop)
     try:

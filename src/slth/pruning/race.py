@@ -157,7 +157,7 @@ class Race(Generic[P]):
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended the work."""
-        return self._interrupted or self.deadline.stopped
+        return self._interrupted or self.deadline.interrupted
 
     # What comes in.
 
