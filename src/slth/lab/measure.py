@@ -144,7 +144,7 @@ class _Running:
         net = trial.network(width)
         effort = min(_seconds(trial.search_seconds), _seconds(trial.trial_seconds))
         # Never 0, which no searcher accepts.
-        clock = WorkClock(effort, max(1e-3, self._deadline.remaining))
+        clock = WorkClock(effort, trial.d, max(1e-3, self._deadline.remaining))
         with measured_by(clock):
             solution = self._searcher(
                 net,
