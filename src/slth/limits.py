@@ -8,7 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+
+from slth import compiling
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,45 @@ def silent(progress: Progress) -> None:
     """The report that says nothing."""
 
 
+_clock: ContextVar[Clock | None] = ContextVar("_clock", default=None)
+_monotonic = time.monotonic
+
+
+def _clock_in_use() -> Clock:
+    lent = _clock.get()
+    if lent is not None:
+        return lent
+    # A test may put another clock there.
+    return _working_seconds if time.monotonic is _monotonic else time.monotonic
+
+
+def _working_seconds() -> float:
+    """Seconds, which stand still while this process compiles: a compiled kernel is kept for good,
+    and no limit pays for it."""
+    return _monotonic() - compiling.seconds
+
+
+@contextmanager
+def measured_by(clock: Clock) -> Iterator[None]:
+    """Within, deadlines that are given no clock read this one."""
+    token = _clock.set(clock)
+    try:
+        yield
+    finally:
+        _clock.reset(token)
+
+
 class Deadline:
     """A point in time after which work returns what it has. Compiled kernels are called in slices
     of well under a second, so that a deadline and Ctrl-C are met between slices."""
 
     def __init__(self, seconds: float = math.inf, clock: Clock | None = None) -> None:
-        """clock: gives seconds; None: those of this machine. `within` hands it on."""
-        self._clock = time.monotonic if clock is None else clock
+        """clock: gives seconds; None: those of this machine, without what was spent on compiling,
+        or the clock of `measured_by`. `within` hands it on."""
+        self._clock = _clock_in_use() if clock is None else clock
         self._started = self._clock()
         self._seconds = seconds
-        self._stopped = threading.Event()
+        self._stopped, self._interrupted = threading.Event(), threading.Event()
 
     @property
     def elapsed(self) -> float:
@@ -59,8 +91,18 @@ class Deadline:
     def within(self, seconds: float) -> Deadline:
         """A deadline `seconds` from now, but never after this one; `stop` ends both."""
         inner = Deadline(min(seconds, self.remaining), self._clock)
-        inner._stopped = self._stopped
+        inner._stopped, inner._interrupted = self._stopped, self._interrupted
         return inner
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` let it pass."""
+        return self._interrupted.is_set()
+
+    def interrupt(self) -> None:
+        """`stop`, at the user's wish."""
+        self._interrupted.set()
+        self.stop()
 
     def stop(self) -> None:
         """Let this deadline, and all that are related to it by `within`, pass now."""
@@ -82,7 +124,7 @@ def stopped_by_interrupt(deadline: Deadline) -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, raising)
-        deadline.stop()
+        deadline.interrupt()
 
     signal.signal(signal.SIGINT, stop)
     try:

@@ -40,8 +40,10 @@ def certify(
             `slth.as_network` takes. A last softmax or sigmoid is left out: the error is that of
             its argument.
         radius: R > 0 (Definition 1 of the paper has R > 1).
-        rtol: closed means upper - lower <= rtol * upper, or an upper bound within rounding of 0:
-            below max(1e-13, 2^-49 times the units) * radius * sum |output| ||hidden|| + 1e-285.
+        rtol: closed means upper - lower <= rtol * upper for the bounds returned, or an upper bound
+            within rounding of 0: below max(1e-13, 2^-49 times the units) * radius * sum |output|
+            ||hidden|| (beyond networks without biases on balls around 0: + 1e-285). Networks of
+            equal units err by exactly 0.
         time_limit: seconds; None means no limit. What a process compiles at its first call does
             not count. Ctrl-C ends the search like a passed limit: what
             is proven by then is returned.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,7 @@ def embed(
     workers: OptionalWhole = None,
     layers: str | None = None,
     module: Path | None = None,
+    time_limit: float = math.inf,
     force: bool = False,
     json: bool = False,
 ) -> int:
@@ -62,6 +64,8 @@ def embed(
         Threads. Default: one a processor. The file does not depend on it.
     layers
         The architecture of the model if it is a state of dense layers: 4,8,relu,3.
+    time_limit
+        Seconds; no limit by default. Weights that are not solved by then get the empty subset.
     module
         File to write the pruned random network itself to (.onnx, .safetensors, .npz): dense arrays
         of random weights and zeros, far larger than --out.
@@ -89,6 +93,7 @@ def embed(
             seed=seed,
             construction=construction,
             workers=workers,
+            time_limit=time_limit,
             report=report,
         )
     data = found.to_bytes()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.table import Table
 
 import slth
@@ -31,11 +33,12 @@ def gap(
     draws: Whole = 5,
     seed: Whole = 0,
     max_width: Whole = 20_000,
-    search_seconds: float = 1.0,
+    effort: Annotated[float, Parameter(name=["--effort", "--search-seconds"])] = 1.0,
     workers: OptionalWhole = None,
     out: Path = Path("gap.html"),
     page: bool = True,
     tickets: Path | None = None,
+    store: Path | None = None,
     force: bool = False,
     json: bool = False,
 ) -> int:
@@ -65,8 +68,9 @@ def gap(
         Seed of the first draw.
     max_width
         Widest network tried.
-    search_seconds
-        Time limit of one search at one width.
+    effort
+        Budget of one search at one width, in work that takes about so many seconds: the tables do
+        not depend on how busy the machine is.
     workers
         Worker processes; all cores by default.
     out
@@ -75,12 +79,15 @@ def gap(
         Pass --no-page to print the tables only.
     tickets
         Folder to write the ticket of every found cell to; check them with `slth check`.
+    store
+        File that keeps every cell as it is done: the same command goes on after Ctrl-C or a kill.
+        It is a store of `slth sweep`; `slth export` and `slth report` read it.
     force
         Replace an existing file that slth did not write.
     json
         Print one JSON object instead of the tables.
     """
-    plan = plan_gap(d, readout, eps_min, draws, seed, max_width, search_seconds)
+    plan = plan_gap(d, readout, eps_min, draws, seed, max_width, effort)
     workers = processors() if workers is None else require_count("workers", workers, least=1)
     # Before the work, so that a missing plotting library is told at once.
     page = page and _can_plot()
@@ -102,12 +109,14 @@ def gap(
             text = f"{row.series.label}: eps {row.eps:.4g}: refuted {row.refuted}, found {found}"
             bar.update(task, advance=1, description=text)
             if not stderr.is_terminal:
-                stderr.print(text, highlight=False)
+                stderr.print(
+                    f"{bar.tasks[task].completed:g} of {cells_of(plan)}: {text}", highlight=False
+                )
             if tickets is not None and cell.ticket is not None:
                 cell.ticket.save(tickets / _ticket_name(plan, row.series, row.draw, row.eps))
 
         try:
-            run = run_gap(plan, pool, on_cell)
+            run = run_gap(plan, pool, on_cell, store)
         finally:
             pool.close()
     if json:
@@ -119,7 +128,8 @@ def gap(
             write_page(run, out)
         stderr.print(f"Page written to {out}", highlight=False)
     if not run.complete:
-        stderr.print("Interrupted: the tables hold the cells that were done.")
+        left = cells_of(plan) - len(run.rows)
+        stderr.print(f"Interrupted: the tables hold the cells that were done; {left} are left.")
         return 130
     return 0 if _ordered(run) else 1
 
@@ -184,6 +194,7 @@ def _table(series: Series, summaries: list[Summary]) -> Table:
         table.add_column(heading, justify="right")
     for row in summaries:
         missing = f" ({row.missing} without)" if row.missing else ""
+        missing += f" ({row.cut} cut)" if row.cut else ""
         table.add_row(
             f"{row.eps:.5g}",
             f"{1 / row.eps:.5g}",
@@ -196,7 +207,9 @@ def _table(series: Series, summaries: list[Summary]) -> Table:
 
 
 def _sentence(series: Series, law: Law, d: int) -> str:
-    interval = f"95 % [{law.low:.2f}, {law.high:.2f}]"
+    interval = "no interval from fewer than three draws"
+    if law.low is not None and law.high is not None:
+        interval = f"95 % [{law.low:.2f}, {law.high:.2f}]"
     if law.kind == "power":
         return f"{series.label}: N grows as (1/eps)^{law.slope:.2f}, {interval}"
     side = law.slope / (2 * d)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -16,8 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-import slth
-from slth import limits
+from slth import compiling, limits
 
 stdout = Console()
 stderr = Console(stderr=True)
@@ -75,8 +73,32 @@ class BoundsLine:
         self._progress.stop()
 
 
+# Which kernels belong together, and the CPU-seconds that they usually take to compile on a machine
+# of 2024.
+_ENGINES = {
+    "slth.certify.small": ("the search for small problems", 40),
+    "slth.certify.cones": ("the certifier's cones", 25),
+    "slth.certify.signs": ("the certifier's signs", 36),
+    "slth.certify": ("the certifier", 10),
+    "slth.pruning.neurons": ("the search for neurons", 25),
+    "slth.pruning.weights": ("the search for weights", 10),
+}
+_announced: set[str] = set()
+
+
 def announce_compilation() -> None:
-    """Say that the first run compiles, when no compiled kernel is cached yet."""
-    package = Path(slth.__file__).parent
-    if not any(package.rglob("*.nbi")):
-        stderr.print("First run: compiling kernels (cached for later runs).")
+    """Say from now on when an engine is compiled, once for each: it is the first run that does."""
+    if _announce not in compiling.listeners():
+        compiling.tell(_announce)
+
+
+def _announce(module: str) -> None:
+    for room, (name, usual) in _ENGINES.items():
+        if module.startswith(room):
+            if room not in _announced:
+                _announced.add(room)
+                stderr.print(
+                    f"Compiling {name}, once (usually {usual} s; no time limit pays for it).",
+                    highlight=False,
+                )
+            return

@@ -38,6 +38,7 @@ def sweep(
     dask: str | None = None,
     extend: bool = False,
     retry_failed: bool = False,
+    retry_timeouts: bool = False,
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
@@ -62,6 +63,8 @@ def sweep(
         Allow a store that another plan or another version of slth has begun.
     retry_failed
         Run failed trials again.
+    retry_timeouts
+        Run trials again that a limit cut: what was found on a busy machine may not be all.
     dry_run
         List the trials and what they may cost; run nothing.
     json
@@ -88,7 +91,11 @@ def sweep(
             client = connect(dask)
             pool = DaskPool(client)
         try:
-            options = {"extend": extend, "retry_failed": retry_failed}
+            options = {
+                "extend": extend,
+                "retry_failed": retry_failed,
+                "retry_timeouts": retry_timeouts,
+            }
             complete = run_sweep(declared, path, pool, view.watch, **options)
         finally:
             pool.close()

@@ -21,8 +21,14 @@ from slth.embed.reach import Even, require_even
 from slth.embed.samples import Layer
 from slth.embed.shape import Target, as_target, target_of
 from slth.embed.solve import Solved, restore, solve_layer
-from slth.errors import InvalidInput, TicketError, require_count, require_positive
-from slth.limits import Progress, Report, silent
+from slth.errors import (
+    InvalidInput,
+    TicketError,
+    require_count,
+    require_positive,
+    require_time_limit,
+)
+from slth.limits import Deadline, Progress, Report, silent, stopped_by_interrupt
 from slth.threads import usable_threads
 
 __all__ = ["Embedding", "embed", "load"]
@@ -43,6 +49,7 @@ def embed(
     seed: int = 0,
     construction: Construction = "double",
     workers: int | None = None,
+    time_limit: float | None = None,
     report: Report = silent,
 ) -> Embedding:
     """Prune a random network to a deep ReLU network, with a certified end-to-end error.
@@ -61,6 +68,9 @@ def embed(
             any layers. "plus-one" (Burkholz 2022): one layer more than the target, which holds
             several copies of every unit: masks grow by the number of copies; no residual blocks.
         workers: threads; None: one a processor. The answer does not depend on it.
+        time_limit: seconds; None means no limit. When they are over, and at Ctrl-C, weights that
+            are not solved yet get the empty subset: the embedding is valid, its error large,
+            unless an earlier attempt was better.
         report: called with the progress.
 
     Returns:
@@ -95,19 +105,21 @@ def embed(
             expected="Dense and Conv items only: copies of a unit have no common skip",
             fix="Use construction='double'.",
         )
-    report(Progress("measuring the layers", 0.0, math.inf))
-    parts = parts_of(goal, where, construction == "plus-one", seed)
-    run = _Embedder(network, goal, where, eps, seed, construction, threads, report)
-    best = tried = run.embedded(parts, _AIM * eps)
-    for attempt in range(1, _ATTEMPTS):
-        if best.error <= eps and (attempt > 1 or best.error >= _WELL_USED * eps):
-            break
-        if all(part.exhausted(tried.plans) for part in parts):
-            break
-        # What was solved replaces what was measured on a few weights.
-        predicted = sum(part.learn(tried.plans, run.rms(part)) for part in parts)
-        tried = run.embedded(parts, _NEAR**attempt * eps * predicted / tried.error)
-        best = min(best, tried, key=_preference)
+    deadline = Deadline(require_time_limit(time_limit))
+    with stopped_by_interrupt(deadline):
+        report(Progress("measuring the layers", 0.0, math.inf))
+        parts = parts_of(goal, where, construction == "plus-one", seed, deadline)
+        run = _Embedder(network, goal, where, eps, seed, construction, threads, report, deadline)
+        best = tried = run.embedded(parts, math.inf if deadline.expired else _AIM * eps)
+        for attempt in range(1, _ATTEMPTS):
+            if best.error <= eps and (attempt > 1 or best.error >= _WELL_USED * eps):
+                break
+            if deadline.expired or all(part.exhausted(tried.plans) for part in parts):
+                break
+            # What was solved replaces what was measured on a few weights.
+            predicted = sum(part.learn(tried.plans, run.rms(part)) for part in parts)
+            tried = run.embedded(parts, _NEAR**attempt * eps * predicted / tried.error)
+            best = min(best, tried, key=_preference)
     return best
 
 
@@ -162,6 +174,7 @@ class _Embedder:
     construction: Construction
     workers: int
     report: Report
+    deadline: Deadline
     done: dict[int, tuple[Layer, Solved]] = field(default_factory=dict)
 
     def embedded(self, parts: Sequence[Part], aim: float) -> Embedding:
@@ -207,7 +220,9 @@ class _Embedder:
             self.report(Progress(phase, 0.0, math.inf))
 
         kernel = signed_kernel(layer, self.target.kernels[k])
-        solved = solve_layer(layer, kernel, self.target.biases[k], self.workers, tick)
+        solved = solve_layer(
+            layer, kernel, self.target.biases[k], self.workers, tick, self.deadline
+        )
         self.done[k] = (layer, solved)
         return solved
 

@@ -20,6 +20,7 @@ from slth.embed.reach import Even, signed
 from slth.embed.samples import LEAST_SAMPLES, MOST_SAMPLES, LayerPlan, example
 from slth.embed.shape import Target
 from slth.layers import FloatArray
+from slth.limits import Deadline
 from slth.pruning.weights.subset_sum import subset_sum
 
 # Weights of a layer tried for each number of samples and scale, and largest number tried.
@@ -66,8 +67,10 @@ class Part:
         return self.weight * rms
 
 
-def parts_of(target: Target, domain: Even, copies: bool, seed: int) -> list[Part]:
-    """Weights and biases of every layer that has any."""
+def parts_of(
+    target: Target, domain: Even, copies: bool, seed: int, deadline: Deadline
+) -> list[Part]:
+    """Weights and biases of every layer that has any; what is past the deadline is not measured."""
     rng = np.random.default_rng([seed, 1])
     parts = []
     for k, (kernel, bias) in enumerate(zip(target.kernels, target.biases, strict=True)):
@@ -75,11 +78,11 @@ def parts_of(target: Target, domain: Even, copies: bool, seed: int) -> list[Part
         bound = copies and k > 0
         replicas = MOST_SAMPLES // 2 if copies and k + 1 < len(target.shapes) else 1
         if kernel.any():
-            rms, scale = _measured(kernel, rng, split=not bound)
+            rms, scale = _measured(kernel, rng, deadline, split=not bound)
             weight = _kappa(target, domain, k, False, rng)
             parts.append(Part(k, False, kernel.size * sides * replicas, weight, rms, scale))
         if bias.any():
-            rms, scale = _measured(bias, rng, split=True)
+            rms, scale = _measured(bias, rng, deadline, split=True)
             weight = _kappa(target, domain, k, True, rng)
             parts.append(Part(k, True, bias.size * replicas, weight, rms, scale))
     return parts
@@ -127,7 +130,7 @@ def plans_of(layers: int, parts: Sequence[Part], counts: Sequence[int]) -> list[
 
 
 def _measured(
-    values: FloatArray, rng: np.random.Generator, *, split: bool
+    values: FloatArray, rng: np.random.Generator, deadline: Deadline, *, split: bool
 ) -> tuple[FloatArray, NDArray[np.int64]]:
     """rms error of n samples, and the scale that attains it: float64 and int [MOST_SAMPLES + 1]."""
     flat = values[values != 0.0]
@@ -140,6 +143,8 @@ def _measured(
     rms = np.full(MOST_SAMPLES + 1, np.inf)
     scale = np.full(MOST_SAMPLES + 1, least)
     for n in range(LEAST_SAMPLES, _MEASURED + 1):
+        if deadline.expired and n > LEAST_SAMPLES:
+            break
         products = example(rng, _TRIED, n, split=split)
         for exponent in range(least, least + _SCALES):
             errors = subset_sum(products, wanted / 2.0**exponent).upper * 2.0**exponent

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from slth.embed.samples import Layer
 from slth.frozen import Rebuilt
 from slth.layers import FloatArray
+from slth.limits import Deadline
 from slth.pruning.weights.subset_sum import subset_sum
 
 # Random weights of one block: 16 MiB of products.
@@ -54,17 +55,23 @@ class Solved(Rebuilt):
 
 
 def solve_layer(
-    layer: Layer, kernel: FloatArray, bias: FloatArray, workers: int, tick: Tick
+    layer: Layer,
+    kernel: FloatArray,
+    bias: FloatArray,
+    workers: int,
+    tick: Tick,
+    deadline: Deadline,
 ) -> Solved:
     """Prune a layer to kernel [out, channels with a pool, taps] and bias [out]: for every weight
-    the subset of its samples with the nearest sum."""
+    the subset of its samples with the nearest sum; the empty one for weights that the deadline
+    leaves out."""
 
     def choose(products: FloatArray, targets: FloatArray) -> NDArray[np.bool_]:
         flat = products.reshape(targets.size, products.shape[-1])
         wanted = targets.ravel()
         masks = np.zeros(flat.shape, dtype=bool)
         live = np.flatnonzero(wanted)
-        if len(live):
+        if len(live) and not deadline.expired:
             masks[live] = subset_sum(flat[live], wanted[live]).masks
         return masks.reshape(products.shape)
 

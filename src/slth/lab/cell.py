@@ -53,6 +53,8 @@ def cell_of(trial: Trial, outcome: TrialResult) -> Cell:
         () if ticket is None else _kept_units(ticket),
         outcome.tried or 0,
         outcome.seconds,
+        outcome.state == "timeout",
+        outcome.undecided,
     )
     return Cell(row, ticket)
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from os import PathLike
 from typing import get_args
 
 from slth.errors import InvalidInput, require_count, require_positive
 from slth.lab.cell import Cell, cell_of
-from slth.lab.journal import MemoryJournal
+from slth.lab.journal import AbstractJournal, MemoryJournal, StoreJournal
 from slth.lab.plan import Chain, bisection_chain, feeding_groups
 from slth.lab.pools import AbstractPool
 from slth.lab.rows import GapPlan, GapRun, Series, WidthRow
+from slth.lab.store import Store
+from slth.lab.store_writer import StoreWriter
 from slth.lab.sweep import Event, run_chains
 from slth.lab.trial import Pruning, Trial
+from slth.lab.trial_result import TrialResult
 from slth.network import Readout
 
 # Called with every finished cell.
@@ -63,22 +67,45 @@ def plan_gap(
     )
 
 
-def run_gap(plan: GapPlan, pool: AbstractPool, on_cell: OnCell) -> GapRun:
+def run_gap(
+    plan: GapPlan, pool: AbstractPool, on_cell: OnCell, store: str | PathLike[str] | None = None
+) -> GapRun:
     """Run the plan on a pool. Ctrl-C stops it and keeps the cells that are done.
 
+    store: file of a sweep's store that keeps every cell as it is done, so that the same call goes
+        on after any stop; None keeps them in memory. What other plans put there stays.
+
     Raises:
-        SlthError: a cell failed.
+        SlthError: a cell failed. StoreError: the store is in use, damaged or cannot be written.
     """
+    if store is None:
+        return _run_gap(plan, pool, on_cell, MemoryJournal())
+    with StoreWriter.open(store) as writer, Store.open(store) as reader:
+        return _run_gap(plan, pool, on_cell, StoreJournal(writer, reader))
+
+
+def _run_gap(
+    plan: GapPlan, pool: AbstractPool, on_cell: OnCell, journal: AbstractJournal
+) -> GapRun:
     started = time.monotonic()
     rows: list[WidthRow] = []
 
+    def take(trial: Trial, outcome: TrialResult) -> None:
+        cell = cell_of(trial, outcome)
+        rows.append(cell.row)
+        on_cell(cell)
+
     def watch(event: Event) -> None:
         if event.kind == "ended" and event.outcome is not None:
-            cell = cell_of(event.trial, event.outcome)
-            rows.append(cell.row)
-            on_cell(cell)
+            take(event.trial, event.outcome)
 
-    complete = run_chains(chains_of(plan), pool, MemoryJournal(), watch)
+    for chain in chains_of(plan):
+        for trial in chain:
+            if journal.state(trial) in ("done", "timeout"):
+                known = journal.outcome(trial)
+                assert known is not None
+                take(trial, known)
+    complete = run_chains(chains_of(plan), pool, journal, watch, again=("failed",))
     rows = [_with_weights_refutation(row, rows) for row in rows]
     ordered = sorted(rows, key=lambda row: (row.series.label, row.draw, -row.eps))
     return GapRun(plan, tuple(ordered), complete, time.monotonic() - started)

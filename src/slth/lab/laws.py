@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from slth.lab.rows import GapRun, Series
-from slth.lab.statistics import line, sums_of
+from slth.lab.statistics import LEAST_DRAWS, line, sums_of
 
 # Of log2 width, or of width, against log2(1/eps).
 LawKind = Literal["power", "logarithm"]
@@ -23,7 +23,8 @@ class Summary:
         eps: the error asked for, per unit of radius.
         refuted, found: medians over draws (found is inf when at most half the draws found one).
         found_low, found_high: smallest and largest found width over draws.
-        draws: how many draws are done; missing: how many of them found no ticket.
+        draws: how many draws are done; missing: how many of them found no ticket; cut: how many a
+            limit in CPU-seconds cut, so that another machine may get further.
     """
 
     eps: float
@@ -33,6 +34,7 @@ class Summary:
     found_high: float
     draws: int
     missing: int
+    cut: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,17 @@ class Law:
 
     Attributes:
         slope: of log2 width ("power") or of width ("logarithm") against log2(1/eps).
-        low, high: 95 % bootstrap interval of the slope over draws (equal to it for one draw).
+        low, high: 95 % bootstrap interval of the slope over draws; None below three draws, which
+            say nothing of others.
         intercept: at eps = 1.
-        points: number of (draw, eps) pairs used: found tickets only.
+        points: number of (draw, eps) pairs used: decided cells only, since a width that a search
+            left open measures the search.
     """
 
     kind: LawKind
     slope: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     intercept: float
     points: int
 
@@ -73,6 +77,7 @@ def summarize(run: GapRun, series: Series) -> list[Summary]:
                 float(widths.max()),
                 len(rows),
                 int(np.isinf(widths).sum()),
+                sum(row.cut for row in rows),
             )
         )
     return summaries
@@ -85,9 +90,9 @@ def law_kind(series: Series, d: int) -> LawKind:
 
 
 def fit(run: GapRun, series: Series) -> Law | None:
-    """Fit the predicted law to the found widths of all draws; None with fewer than two eps."""
+    """Fit the predicted law to the found widths of decided cells; None with fewer than two eps."""
     kind = law_kind(series, run.plan.d)
-    rows = [row for row in run.rows if row.series == series and row.found is not None]
+    rows = [row for row in run.rows if row.series == series and row.decided]
     if not rows:
         return None
     widths = np.array([float(row.found or 0) for row in rows])
@@ -102,4 +107,6 @@ def fit(run: GapRun, series: Series) -> Law | None:
     if fitted is None:
         return None
     slope = fitted.slope
-    return Law(kind, slope.value, slope.low, slope.high, fitted.intercept, len(rows))
+    several = len({row.draw for row in rows}) >= LEAST_DRAWS
+    low, high = (slope.low, slope.high) if several else (None, None)
+    return Law(kind, slope.value, low, high, fitted.intercept, len(rows))

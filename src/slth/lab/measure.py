@@ -12,7 +12,8 @@ from slth.lab.searchers import searcher_of, writes_tickets
 from slth.lab.trial import Trial
 from slth.lab.trial_result import TrialResult, ticket_of
 from slth.lab.width import FoundTicket, bracket_width, needed_width
-from slth.limits import Deadline, Progress, Report, silent
+from slth.lab.work import WorkClock, cpu_clock
+from slth.limits import Deadline, Progress, Report, measured_by, silent
 from slth.solution import Solution, Status, Stop
 from slth.threads import at_most_threads
 from slth.ticket import Ticket
@@ -67,7 +68,8 @@ class _Running:
         self._target = trial.target
         self._searcher = searcher_of(trial.pruning, trial.contender)
         self._say = say
-        self._deadline = Deadline(_seconds(trial.trial_seconds))
+        self._deadline = Deadline(_seconds(trial.trial_seconds), cpu_clock)
+        self._cut = False
 
     def search(self, width: int) -> TrialResult:
         """One search at a fixed width."""
@@ -76,9 +78,8 @@ class _Running:
             upper = progress.upper if math.isfinite(progress.upper) else None
             self._say(TrialResult("interrupted", bound=progress.lower, error_upper=upper))
 
-        limit = self._limit()
-        solution = self._prune(width, limit, report)
-        cut = solution.stopped is Stop.LIMIT
+        solution = self._prune(width, report)
+        cut = self._cut or solution.stopped is Stop.LIMIT
         outcome = TrialResult("timeout" if cut else "done", solution.status, bound=solution.bound)
         return replace(outcome, ticket=self._ticket(solution)).taking(ticket_of(solution))
 
@@ -103,7 +104,7 @@ class _Running:
 
         def search(width: int) -> Solution:
             nonlocal best
-            solution = self._prune(width, self._limit(), silent)
+            solution = self._prune(width, silent)
             if solution.status == Status.REFUTED:
                 best = replace(best, refuted=width, bound=solution.bound)
             elif solution.status == Status.REACHED:
@@ -124,11 +125,12 @@ class _Running:
         )
         none = Status.REFUTED if bracket.refuted >= widest else Status.UNKNOWN
         outcome = TrialResult(
-            "timeout" if self._deadline.expired else "done",
+            "timeout" if self._cut or self._deadline.expired else "done",
             none if bracket.found is None else Status.REACHED,
             refuted=bracket.refuted,
             bound=bracket.refuted_bound,
             tried=bracket.tried,
+            undecided=bracket.undecided,
         )
         if bracket.found is None:
             return outcome
@@ -136,21 +138,24 @@ class _Running:
         outcome = outcome.taking(ticket_of(solution, bracket.found.width))
         return replace(outcome, ticket=self._ticket(solution))
 
-    def _limit(self) -> float:
-        """Seconds that one search may take; never 0, which no searcher accepts."""
-        return max(1e-3, min(_seconds(self._trial.search_seconds), self._deadline.remaining))
-
-    def _prune(self, width: int, limit: float, report: Report) -> Solution:
+    def _prune(self, width: int, report: Report) -> Solution:
+        """One search, with its budget in work."""
         trial = self._trial
         net = trial.network(width)
-        return self._searcher(
-            net,
-            self._target,
-            eps=trial.eps,
-            time_limit=limit,
-            seed=trial.search_seed,
-            report=report,
-        )
+        effort = min(_seconds(trial.search_seconds), _seconds(trial.trial_seconds))
+        # Never 0, which no searcher accepts.
+        clock = WorkClock(effort, trial.d, max(1e-3, self._deadline.remaining))
+        with measured_by(clock):
+            solution = self._searcher(
+                net,
+                self._target,
+                eps=trial.eps,
+                time_limit=effort,
+                seed=trial.search_seed,
+                report=report,
+            )
+        self._cut = self._cut or clock.cut
+        return solution
 
     def _ticket(self, solution: Solution) -> bytes | None:
         trial = self._trial

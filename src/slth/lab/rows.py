@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from slth.lab.trial import Pruning
 from slth.network import Readout
 
+# A cell is decided when its found width is at most so many times the refuted one.
+DECIDED = 1.5
+
 
 @dataclass(frozen=True)
 class Series:
@@ -37,6 +40,9 @@ class WidthRow:
         kept_units: indices of the hidden units the ticket keeps, ascending.
         tried: widest network tried.
         seconds: time spent on this cell.
+        cut: whether a limit in CPU-seconds cut it: another machine may get further.
+        undecided: widest width below `found` at which a search neither found nor refuted; None if
+            there is none.
     """
 
     series: Series
@@ -50,6 +56,19 @@ class WidthRow:
     kept_units: tuple[int, ...]
     tried: int
     seconds: float
+    cut: bool = False
+    undecided: int | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the found width is what is needed, or nearly: no width far below it was left
+        open. For weights with the ReLU readout, whose widths nothing refutes, it is what the
+        construction needs."""
+        if self.found is None or self.cut:
+            return False
+        if self.undecided is None or self.series == Series("weights", "relu"):
+            return True
+        return self.found <= DECIDED * self.refuted
 
 
 @dataclass(frozen=True)

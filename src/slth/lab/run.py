@@ -25,6 +25,7 @@ def run_sweep(
     *,
     extend: bool = False,
     retry_failed: bool = False,
+    retry_timeouts: bool = False,
 ) -> bool:
     """Run the plan's trials that the store does not hold; whether all was run (False: Ctrl-C).
 
@@ -37,7 +38,7 @@ def run_sweep(
             closes it.
         watch: told of every trial's start, bounds and end.
         extend: allow a store that another plan or another version of slth has begun.
-        retry_failed: run failed trials again.
+        retry_failed, retry_timeouts: run failed trials, or those that a limit cut, again.
 
     Raises:
         StoreError: the store is in use, damaged, not writable, or of another plan or version.
@@ -47,4 +48,9 @@ def run_sweep(
             require_resumable(reader, plan)
         writer.record_plan(plan)
         journal = StoreJournal(writer, reader)
-        return run_chains(plan.chains(), pool, journal, watch, retry_failed=retry_failed)
+        again = [
+            state
+            for state, chosen in (("failed", retry_failed), ("timeout", retry_timeouts))
+            if chosen
+        ]
+        return run_chains(plan.chains(), pool, journal, watch, again=again)

@@ -30,7 +30,10 @@ CHECKSUMS = (
 #     "ALTER TABLE trials ADD COLUMN name TYPE;"
 # Never change one that was released: stores that went through it exist. Checksums are written anew
 # after each.
-MIGRATIONS: tuple[str, ...] = (strict_tables.SQL,)
+MIGRATIONS: tuple[str, ...] = (
+    strict_tables.SQL,
+    "ALTER TABLE trials ADD COLUMN undecided INTEGER CHECK (undecided >= 0);",
+)
 
 
 def schema_version() -> int:

@@ -12,6 +12,8 @@ from scipy.special import bdtrc
 FloatArray = NDArray[np.float64]
 
 _TAIL = 0.025
+# Fewer draws have no interval: resamples of two numbers are the two numbers.
+LEAST_DRAWS = 3
 # Many draws need few resamples: their slopes hardly differ.
 _RESAMPLES, _WORK = 2000, 1_000_000
 

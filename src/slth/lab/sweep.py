@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -40,7 +40,7 @@ def run_chains(
     journal: AbstractJournal,
     watch: Watch,
     *,
-    retry_failed: bool = False,
+    again: Collection[str] = (),
 ) -> bool:
     """Run every trial that the journal does not hold; whether all was run (False: Ctrl-C).
 
@@ -49,11 +49,13 @@ def run_chains(
     are started again, one of them at a time, so that the guilty one is found out; after
     `MOST_ATTEMPTS` deaths it is recorded as failed.
 
+    again: states of recorded trials that are run again, beside "interrupted".
+
     Raises:
         StoreError: the journal cannot be written; what was recorded stays.
         SlthError: a worker has another version of slth.
     """
-    run = _Sweep(chains, pool, journal, watch, retry_failed)
+    run = _Sweep(chains, pool, journal, watch, again)
     try:
         run.loop()
     except KeyboardInterrupt:
@@ -84,13 +86,13 @@ class _Sweep:
         pool: AbstractPool,
         journal: AbstractJournal,
         watch: Watch,
-        retry_failed: bool,
+        again: Collection[str],
     ) -> None:
         self._fresh: Iterator[_ChainRun] = map(_ChainRun, chains)
         self._pool = pool
         self._journal = journal
         self._watch = watch
-        self._again = ("interrupted", "failed") if retry_failed else ("interrupted",)
+        self._again = ("interrupted", *again)
         # Chains that go on, and chains whose trial was with the workers when one died.
         self._ready: deque[_ChainRun] = deque()
         self._suspects: deque[_ChainRun] = deque()

@@ -28,8 +28,9 @@ class Asked:
         draw: index of the draw in its plan; seed: of that draw's `random_network` and target.
         contender: a named searcher instead of slth's own; None is slth's own.
         max_width: widest network that bisection tries; None for a fixed width.
-        search_seconds: limit of one search at one width; trial_seconds: of the whole trial; None
-            is no limit.
+        search_seconds: effort of one search at one width, a budget in work of about so many
+            seconds (`slth.lab.work`); trial_seconds: CPU-seconds of the whole trial; None is no
+            limit.
     """
 
     pruning: Pruning

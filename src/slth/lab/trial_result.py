@@ -63,6 +63,8 @@ class Measured(BestTicket, Proven):
             "reached" (a ticket is certified at width `found`), "refuted" (none up to the widest
             tried) or "unknown". None when it failed or nothing is known yet.
         tried: bisection: widest network searched.
+        undecided: bisection: widest network, below `found` if a ticket was, whose search neither
+            found one nor refuted; None if there is none.
         message: of a failure.
         seconds: wall time.
         slth: version of the library that ran the trial.
@@ -71,6 +73,7 @@ class Measured(BestTicket, Proven):
     state: State
     status: Status | None = None
     tried: int | None = None
+    undecided: int | None = None
     message: str | None = field(default=None, metadata=INCIDENTAL)
     seconds: float = field(default=0.0, metadata=INCIDENTAL)
     slth: str = slth.__version__

@@ -40,12 +40,15 @@ class WidthBracket:
         refuted: 0 when nothing is refuted; refuted_bound: the proven bound there.
         found: None when no search up to `tried` reached eps.
         tried: the widest network searched.
+        undecided: the widest network, below `found`, whose search neither found nor refuted; None
+            if there is none.
     """
 
     refuted: int
     refuted_bound: float
     found: FoundTicket | None
     tried: int
+    undecided: int | None = None
 
 
 def needed_width(solution: Solution) -> int:
@@ -106,7 +109,9 @@ def bracket_width(
             probe(_between(refuted, above))
         else:
             break
-    return WidthBracket(refuted, refuted_bound, found, tried)
+    top = math.inf if found is None else found.width
+    left = max((width for width in undecided if refuted < width < top), default=None)
+    return WidthBracket(refuted, refuted_bound, found, tried, left)
 
 
 def _apart(low: int, high: int) -> bool:

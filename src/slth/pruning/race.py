@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from slth.certify.unit_pair import UnitPair
-from slth.limits import Deadline, Progress, Report
+from slth.limits import Deadline, Progress, Report, stopped_by_interrupt
 from slth.network import Mask, ReLUNetwork
 from slth.proof import RefutationProof
 from slth.pruning.finding import OPTIMALITY, Aim, Finding, OfAll, OfTicket, status_of
@@ -146,16 +146,18 @@ class Race(Generic[P]):
 
     def run(self, work: Callable[[], None]) -> None:
         """Work until done; an interrupt ends the work, not the answer."""
-        try:
-            work()
-        except KeyboardInterrupt:
-            self._interrupted = True
+        with stopped_by_interrupt(self.deadline):
+            try:
+                work()
+            except KeyboardInterrupt:
+                self._interrupted = True
+        if self.interrupted:
             self.stats["interrupted"] = True
 
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended the work."""
-        return self._interrupted
+        return self._interrupted or self.deadline.interrupted
 
     # What comes in.
 
@@ -232,7 +234,7 @@ class Race(Generic[P]):
         """The three facts behind the status."""
         if self.decided:
             stopped = Stop.CLOSED
-        elif self._interrupted:
+        elif self.interrupted:
             stopped = Stop.INTERRUPTED
         else:
             stopped = Stop.LIMIT if self.deadline.expired else Stop.SPENT

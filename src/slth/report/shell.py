@@ -6,7 +6,7 @@ from html import escape
 
 from plotly.offline import get_plotlyjs
 
-from slth import __version__
+import slth
 from slth.report.style import SCRIPT, STYLE
 
 # Nothing may be fetched: the browser itself refuses every request of this page.
@@ -21,7 +21,7 @@ def document(title: str, body: str) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta name="generator" content="slth {__version__}">
+<meta name="generator" content="slth {slth.__version__}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <title>{escape(title)}</title>

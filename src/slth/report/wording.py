@@ -68,7 +68,9 @@ def plural(count: int, noun: str) -> str:
 
 def law_html(law: Law, d: int) -> str:
     """The fitted law as one phrase of HTML."""
-    interval = "" if law.low == law.high else f" (95 %: {law.low:.2f} to {law.high:.2f})"
+    interval = ""
+    if law.low is not None and law.high is not None:
+        interval = f" (95 %: {law.low:.2f} to {law.high:.2f})"
     if law.kind == "power":
         return (
             f"<i>N</i> ≈ {number(2.0**law.intercept)} · (1/<i>ε</i>)<sup>{law.slope:.2f}</sup>, "

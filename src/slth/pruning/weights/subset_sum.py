@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from slth.errors import InvalidInput, require_array, require_count, require_time_limit
-from slth.limits import Deadline
+from slth.limits import Deadline, stopped_by_interrupt
 from slth.network import BoolArray, FloatArray
 from slth.pruning.weights.batch import Batch, SubsetSums
 from slth.pruning.weights.counted import LARGEST as COUNTED
@@ -43,7 +43,8 @@ def subset_sum(
         eps: error allowed, >= 0.
         sparsest: among the subsets within eps, one with the fewest members; needs eps.
         at_most: consider only subsets of at most this many members, 1 <= at_most <= n.
-        time_limit: seconds; None means no limit. Problems not reached keep the empty subset.
+        time_limit: seconds; None means no limit. Problems not reached keep the empty subset. Ctrl-C
+            ends the search like a passed limit.
 
     Returns:
         SubsetSums.
@@ -68,15 +69,16 @@ def subset_sum(
             fix="Say how near is near enough, e.g. eps=0.01.",
         )
     batch = Batch(values, wanted)
-    if eps is None:
-        if at_most is None:
-            batch.closest(deadline)
+    with stopped_by_interrupt(deadline):
+        if eps is None:
+            if at_most is None:
+                batch.closest(deadline)
+            else:
+                batch.closest_of_at_most(at_most, deadline)
+        elif sparsest or at_most is not None:
+            batch.sparsest(eps, n if at_most is None else at_most, deadline)
         else:
-            batch.closest_of_at_most(at_most, deadline)
-    elif sparsest or at_most is not None:
-        batch.sparsest(eps, n if at_most is None else at_most, deadline)
-    else:
-        batch.within(eps, deadline)
+            batch.within(eps, deadline)
     return batch.answer(eps)
 
 
@@ -109,7 +111,8 @@ def best_by_count(
         samples: float64 [batch, n], or [n] shared by all targets; n <= 40.
         targets: float64 [batch]; a number is a batch of one.
         at_most: the largest k, 1 <= at_most <= n; None: n.
-        time_limit: seconds; None means no limit. Problems not reached have empty masks.
+        time_limit: seconds; None means no limit. Problems not reached have empty masks. Ctrl-C ends
+            the search like a passed limit.
 
     Raises:
         InvalidInput: as `subset_sum`, and n > 40.
@@ -125,7 +128,8 @@ def best_by_count(
             expected=f"n <= {COUNTED}",
             fix="Use subset_sum with eps and sparsest=True, or fewer samples.",
         )
-    masks, bound = Batch(values, wanted).by_count(most, deadline)
+    with stopped_by_interrupt(deadline):
+        masks, bound = Batch(values, wanted).by_count(most, deadline)
     flat = masks.reshape(-1, n)
     repeated = values if values.shape[0] == 1 else np.repeat(values, most + 1, axis=0)
     lower, upper = enclose(repeated, flat, np.repeat(wanted, most + 1))

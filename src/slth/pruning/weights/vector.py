@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from slth.errors import InvalidInput, require_array, require_positive, require_time_limit
-from slth.limits import Deadline
+from slth.limits import Deadline, stopped_by_interrupt
 from slth.network import BoolArray, FloatArray
 from slth.pruning.weights.enclosure import enclose
 from slth.pruning.weights.vector_grid import HASHED, cell_of, hash_list
@@ -138,6 +138,14 @@ def vector_subset_sum(
         )
     eps = require_positive("eps", eps)
     deadline = Deadline(require_time_limit(time_limit))
+    with stopped_by_interrupt(deadline):
+        return _searched(values, wanted, eps, deadline)
+
+
+def _searched(
+    values: FloatArray, wanted: FloatArray, eps: float, deadline: Deadline
+) -> VectorSubsetSum:
+    n = len(values)
     if n <= LARGEST:
         mask, exhausted = _nearest(values, wanted, eps, deadline)
         return _answer(values, wanted, eps, mask, exhausted, "meet in the middle")
