@@ -42,4 +42,4 @@ def certified(
     eps: float | None = None,
 ) -> Enclosure:
     """What is certified on the unit ball within so many readings of the clock."""
-    return enclose(net, target, 1.0, rtol, Deadline(readings, Ticking()), eps=eps)
+    return enclose(net, target, rtol, Deadline(readings, Ticking()), eps=eps)

@@ -271,31 +271,18 @@ def test_malformed_trees_are_refused():
         assert outcome(refuting(net, target, 1e-9, proof)) is Outcome.REFUSED
 
 
-def test_a_bound_that_is_beyond_its_proof_by_a_rounding_of_the_norm_is_refused():
-    """At (1, 1) the target x is 1 and the norm sqrt 2: without units every error is at least
-    radius / sqrt 2 by this proof, and p / q with 2 p^2 = q^2 + 1 is above 1 / sqrt 2 by 2^-100."""
-    p, q = 1, 1
-    while q < 1 << 48:
-        p, q = 3 * p + 2 * q, 4 * p + 3 * q
-    assert 2 * p * p == q * q + 1
+@pytest.mark.parametrize("last", [0, 1])
+def test_a_norm_that_is_short_in_its_last_place_is_not_enough(last):
+    """At (1, 1), an integer times 2^-52 to the checker, the norm sqrt 2 is a little above the
+    value N 2^-116 of the target c relu(x) with N its floor in that place: the bound 1 is then not
+    reached. The target's units hold N in exact parts."""
+    norm = math.isqrt(2 << 2 * 116) + last
+    parts = [norm >> 80 << 80, norm & ((1 << 80) - (1 << 40)), norm & ((1 << 40) - 1)]
+    assert sum(parts) == norm
+    target = slth.ReLUNetwork([[1.0, 0.0]] * 3, [math.ldexp(float(part), -116) for part in parts])
     nothing = slth.ReLUNetwork(np.zeros((0, 2)), np.zeros(0))
-    proof = RefutationProof(
-        np.array([[1.0, 1.0]]),
-        np.array([-1], dtype=np.int32),
-        np.array([0, 1], dtype=np.int64),
-        np.array([0], dtype=np.int32),
-        np.array([-1.0]),
-    )
-    mask = slth.Mask.of_units(np.zeros(0, dtype=bool), 2)
-    for bound, outcome in ((p, Outcome.REFUSED), (p - 1, Outcome.VERIFIED)):
-        ticket = claim(
-            nothing,
-            slth.neuron([1.0, 0.0]),
-            mask,
-            0.0,
-            float(q),
-            bound=float(bound),
-            radius=float(q),
-            refutation=proof,
-        )
-        assert check(ticket)["bound"].outcome is outcome
+    recorder = RefutationRecorder()
+    recorder.leaf([0], [-1.0])
+    proof = recorder.proof(np.array([[1.0, 1.0]]))
+    ticket = refuting(nothing, target, 1.0, proof)
+    assert outcome(ticket) is (Outcome.VERIFIED if last else Outcome.REFUSED)

@@ -14,9 +14,11 @@ from slth.check import Outcome
 
 
 @pytest.mark.usefixtures("still_time")
-@pytest.mark.parametrize("granularity", ["neurons", "weights"])
 @pytest.mark.parametrize("readout", ["linear", "relu"])
-@pytest.mark.parametrize("d", range(1, 9))
+@pytest.mark.parametrize(
+    ("d", "granularity"),
+    [(d, "neurons") for d in range(1, 9)] + [(d, "weights") for d in range(1, 6)],
+)
 def test_found_tickets_check(d, readout, granularity, tmp_path):
     target = slth.neuron(np.arange(1.0, d + 1.0), normalize=True)
     neurons = granularity == "neurons"

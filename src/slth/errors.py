@@ -18,6 +18,14 @@ from numpy.typing import ArrayLike
 class SlthError(Exception):
     """Base of every error slth raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        # By the message: the arguments that made it do not come back from a worker process.
+        return _again, (type(self), *self.args)
+
+
+def _again(kind: type[SlthError], *message: object) -> SlthError:
+    return kind.__new__(kind, *message)
+
 
 class InvalidInput(SlthError, ValueError):
     """An argument has the wrong type, shape, range or name."""

@@ -9,8 +9,17 @@ import numpy as np
 
 
 class Rebuilt:
-    """Mixin for frozen dataclasses that hold arrays: a copy is made by the constructor from the
-    fields, which checks them again and makes the copied arrays read-only again."""
+    """Mixin for frozen dataclasses that hold arrays: these are read-only, and a copy is made by the
+    constructor from the fields, which checks them again and makes the copied arrays read-only."""
+
+    def __post_init__(self) -> None:
+        """Of a class that checks nothing: every array becomes a read-only view."""
+        views = {
+            name: value.view()
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        freeze(self, **views)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]

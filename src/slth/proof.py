@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slth.errors import InvalidInput
+from slth.frozen import Rebuilt
 from slth.network import FloatArray
 
 # Fixed-point one of `ErrorProof.tau` and `ErrorProof.mix`: an entry t stands for t / ONE.
@@ -27,7 +28,7 @@ _HELD_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorProof:
+class ErrorProof(Rebuilt):
     """Cone proof that sup_{||x|| <= R} |g(x) - f(x)| <= upper: trees of simplicial cones.
 
     For each proof obligation (docs/check.md lists them in order) and each of the 2^d orthants,
@@ -61,7 +62,7 @@ class ErrorProof:
 
 
 @dataclass(frozen=True, eq=False)
-class RefutationProof:
+class RefutationProof(Rebuilt):
     """Proof that every mask of one kind errs by at least `bound`: a tree of unit fixings.
 
     The tree is in preorder. A branching node names a hidden unit that one child keeps and the other

@@ -9,6 +9,7 @@ from typing import overload
 
 import numpy as np
 
+from slth.frozen import Rebuilt
 from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
 from slth.notebook import facts_html
 from slth.proof import RefutationProof
@@ -59,7 +60,7 @@ _MEANING = {
 
 
 @dataclass(frozen=True)
-class Enclosure:
+class Enclosure(Rebuilt):
     """Rigorous bounds lower <= sup_{||x|| <= R} |g(x) - f(x)| <= upper over the reals.
 
     Attributes:
@@ -92,36 +93,9 @@ class Enclosure:
         ]
         return facts_html("Enclosure of the uniform error", facts)
 
-    def scaled(self, radius: float) -> Enclosure:
-        """The enclosure over the ball of that radius, from the one over the unit ball; see
-        `scaled_bounds`."""
-        if radius == 1.0:
-            return self
-        point = np.zeros(0) if self.witness is None else self.witness
-        lower, upper, point = scaled_bounds(self.lower, self.upper, point, radius)
-        witness = None if self.witness is None else point
-        return Enclosure(float(lower), float(upper), witness, self.status, self.method)
-
-
-def scaled_bounds(
-    lower: float | FloatArray, upper: float | FloatArray, witness: FloatArray, radius: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Bounds and witnesses over the ball of that radius, from those over the unit ball.
-
-    Positive homogeneity: the supremum scales with the radius. Rounded outward. A witness is scaled
-    inward by a few ulps so that it stays in the ball; there the networks may differ by a few ulps
-    of their own values less than `lower`.
-    """
-    inward = 1.0 - 2.0**-50
-    return (
-        np.maximum(0.0, np.nextafter(lower * radius * inward, -np.inf)),
-        np.nextafter(upper * radius, np.inf),
-        witness * radius * inward,
-    )
-
 
 @dataclass(frozen=True, eq=False)
-class Enclosures(Sequence[Enclosure]):
+class Enclosures(Rebuilt, Sequence[Enclosure]):
     """A sequence of enclosures, as arrays over them.
 
     Attributes:

@@ -107,6 +107,18 @@ def test_nearly_parallel_units_are_ordered_exactly():
     assert_encloses(net, target, 1e-13)
 
 
+def test_gradients_that_a_pair_of_floats_cannot_hold():
+    """While 2^106 + (2^53 - 1) fills both floats of the running gradient, 200 quarters are lost one
+    by one; then it is taken away again. Angles 2^-300 apart keep the crossings in this order."""
+    output = [2.0**106, 2.0**53 - 1.0] + 200 * [0.25] + [-(2.0**106), -(2.0**53 - 1.0)]
+    hidden = [[1.0, k * 2.0**-300] for k in range(len(output))]
+    net, zero = slth.ReLUNetwork(hidden, output), slth.ReLUNetwork(np.zeros((0, 2)), np.zeros(0))
+    square = squared_sup(net, zero)
+    assert square > 49**2
+    enclosure = certify(net, zero)
+    assert Fraction(enclosure.lower) ** 2 <= square <= Fraction(enclosure.upper) ** 2
+
+
 def test_a_rewritten_copy_differs_by_nothing():
     net = slth.random_network(2, 40, seed=5)
     order = np.random.default_rng(0).permutation(40)

@@ -16,6 +16,7 @@ from slth.certify.homogenised import homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.signs.engine import Signs
 from tests.certify.biased import biased_network, drawn, parts, values
+from tests.certify.exact_circle import squared_sup
 
 ENGINES = {"cones": Cones(), "signs": Signs()}
 
@@ -277,6 +278,27 @@ def test_the_homogenised_network_is_the_network_at_one(readout):
     np.testing.assert_array_equal(only.network(lifted), values(net, points))
     (plain,) = homogenised(biased_network(parts(net).hidden, parts(net).output, readout))
     assert not plain.biased
+
+
+def test_a_leaky_relu_of_dyadic_slope_is_two_relus():
+    generator = np.random.default_rng(5)
+    hidden, output = generator.standard_normal((7, 2)), generator.standard_normal(7)
+    net = slth.DeepNetwork([slth.Dense(hidden), slth.LeakyRelu(0.25), slth.Dense(output[None])])
+    twice = slth.ReLUNetwork(np.vstack([hidden, -hidden]), np.append(output, -0.25 * output))
+    points = generator.standard_normal((50, 2))
+    np.testing.assert_allclose(twice(points), net(points)[:, 0], rtol=1e-12, atol=1e-12)
+    target = slth.neuron([0.6, 0.8])
+    found, square = slth.certify(net, target), squared_sup(twice, target)
+    assert Fraction(found.lower) ** 2 <= square <= Fraction(found.upper) ** 2
+    assert found.upper <= found.lower * (1.0 + 1e-13)
+
+
+def test_a_leaky_relu_whose_products_are_rounded_is_another_network():
+    layers = [slth.Dense([[1.0, 0.0], [0.0, 1.0]]), slth.LeakyRelu(0.1), slth.Dense([[0.3, 7.0]])]
+    assert homogenised(slth.DeepNetwork(layers)) is None
+    # 0.1 is a float a little above a tenth: 16 times it is exact.
+    layers[-1] = slth.Dense([[16.0, -0.5]])
+    assert homogenised(slth.DeepNetwork(layers)) is not None
 
 
 def test_several_outputs_are_the_largest_of_single_ones():

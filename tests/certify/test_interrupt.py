@@ -31,7 +31,7 @@ def test_the_searchers_certifier_lets_it_through():
     net, target = never_closed()
     deadline = Deadline(clock=Ticking(interrupt_at=40))
     with pytest.raises(KeyboardInterrupt):
-        enclose(net, target, 1.0, 0.0, deadline)
+        enclose(net, target, 0.0, deadline)
 
 
 def test_a_second_interrupt_raises():

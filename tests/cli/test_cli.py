@@ -50,6 +50,20 @@ def test_the_overview_has_a_sentence_for_every_command(capsys):
     assert {command[0] for command in COMMANDS} <= described
 
 
+@pytest.mark.parametrize(("d", "width", "radius"), [(3, 60, 1.0), (4, 60, 1.0), (6, 80, 3.7)])
+def test_weight_tickets_are_certified(capsys, tmp_path, d, width, radius):
+    file = tmp_path / "w.ticket"
+    arguments = ["prune", "weights", "--d", str(d), "--width", str(width), "--readout", "relu"]
+    out_of(capsys, [*arguments, "--radius", str(radius), "--out", str(file)])
+    code, certified = json_of(capsys, ["certify", str(file)])
+    assert (code, certified["holds"]) == (0, True)
+    assert certified["upper"] <= certified["claim"]
+    # A smaller claim is not called proven.
+    code, certified = json_of(capsys, ["certify", str(file), "--eps", str(certified["lower"] / 2)])
+    assert (code, certified["holds"]) == (1, False)
+
+
+@pytest.mark.usefixtures("still_time")
 def test_prune_certify_check_round_trip(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "neurons", "--d", "2", "--width", "12", "--seed", "3"]
@@ -82,6 +96,7 @@ def test_a_claim_holds_only_where_it_is_proven_to_the_last_digit(capsys, tmp_pat
         assert (code, certified["holds"]) == (int(not holds), holds)
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_writes_proofs_that_check(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "neurons", "--d", "3", "--width", "12", "--seed", "3", "--radius", "2"]
@@ -96,6 +111,7 @@ def test_prune_writes_proofs_that_check(capsys, tmp_path):
     assert checked["claims"] == pruned["proof"]["claims"]
 
 
+@pytest.mark.usefixtures("still_time")
 def test_prune_says_which_claims_rest_on_the_solver(capsys, tmp_path):
     file = tmp_path / "a.ticket"
     arguments = ["prune", "weights", "--d", "2", "--width", "3", "--seed", "3"]

@@ -8,10 +8,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 import slth
 from slth.doors.onnx import from_onnx, onnx_bytes
-from tests.doors.graphs import RNG, evaluated, model_of, weights
+from tests.doors.graphs import RNG, evaluated, model_of, restart, weights
 from tests.embed.test_embed import IMAGE, MLP
 
 OPSETS = range(7, 22)
+restart()
 
 
 def ints(*values):

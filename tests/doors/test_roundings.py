@@ -20,10 +20,9 @@ from slth.doors.folding import product, reciprocal_off, total
 from slth.doors.normalise import behind_scaler, standardised
 from slth.doors.onnx import from_onnx
 from slth.layers import bias_of
-from tests.doors.graphs import model_of, weights
+from tests.doors.graphs import RNG, model_of, weights
 
 UNIT = 2.0**-53
-RNG = np.random.default_rng(7)
 
 
 def exact(values):
@@ -204,6 +203,19 @@ def test_every_off_of_a_scaler_reaches_the_layer(term):
         widened = exact(weight) + exact(np.sign(shift) * sign * off["weight"])
         moved = (widened * (exact(shift) + towards)).sum(axis=1)
         shares(folded.bias, folded.bias_rounding, exact(bias) + exact(sign * off["bias"]) + moved)
+
+
+def test_a_shift_that_underflows_is_stated():
+    weight, shift = np.full((2, 3), 2.0**-600), np.full(3, 2.0**-500)
+    folded = behind_scaler(slth.Dense(weight), np.ones(3), np.zeros(3), shift, np.zeros(3))
+    real = exact(weight).dot(exact(shift))
+    # The products are 0 in floats, and so is every bound relative to them.
+    assert not bias_of(folded).any()
+    assert (real > 0).all()
+    shares(bias_of(folded), folded.bias_rounding, real)
+    # So is a product with what a shift is off by.
+    off = behind_scaler(slth.Dense(weight, np.ones(2)), np.ones(3), np.zeros(3), np.zeros(3), shift)
+    shares(bias_of(off), off.bias_rounding, 1 + real)
 
 
 def test_gemm_with_alpha_and_beta():

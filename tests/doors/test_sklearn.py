@@ -10,9 +10,10 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 import slth
 from slth.doors.sklearn import to_sklearn
+from tests.doors.graphs import RNG
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(60, 5)) * [1.0, 20.0, 0.3, 4.0, 1.0] + [0.0, 7.0, 0.0, -3.0, 1.0]
+X = np.random.default_rng(0).normal(size=(60, 5))
+X = X * [1.0, 20.0, 0.3, 4.0, 1.0] + [0.0, 7.0, 0.0, -3.0, 1.0]
 
 
 def fitted(kind, outputs, *scalers, **options):

@@ -110,8 +110,8 @@ def test_weights_are_not_rounded_to_the_module_s_precision(tmp_path):
         ({"like": nn.Linear(4, 3)}, "incompatible"),
         ({"like": "a module"}, "architecture"),
         ({"like": mlp(), "layers": "4,relu,8,6,3"}, "together"),
-        ({"like": slth.DeepNetwork([slth.Dense(np.ones((8, 4)), np.ones(8))])}, "no layer uses"),
-        ({"like": slth.DeepNetwork([slth.Dense(np.ones((8, 5)), np.ones(8))])}, "where the arch"),
+        ({"like": slth.DeepNetwork([slth.Dense(np.ones((8, 4)), np.ones(8))])}, "3 weights for 1"),
+        ({"layers": "5,8,relu,6,relu,3"}, "where the architecture has"),
     ],
 )
 def test_architectures_that_do_not_fit_are_refused(tmp_path, options, reason):

@@ -211,8 +211,8 @@ BAD = {
     "radius 0": lambda: slth.Ball(0.0),
     "empty box": lambda: slth.Box(1.0, 0.0),
     "flat box": lambda: slth.embed(PLAIN, 0.1, domain=slth.Box(1.0, 1.0)),
-    "uneven box": lambda: slth.embed(PLAIN, 0.1, domain=slth.Box([0.0] * 3, [1.0] * 3)),
-    "ball off the origin": lambda: slth.embed(PLAIN, 0.1, domain=slth.Ball(1.0, [0.0] * 3)),
+    "uneven box": lambda: slth.embed(PLAIN, 0.1, domain=slth.Box([0.0, 0.5, 0.0], [1.0] * 3)),
+    "ball off the origin": lambda: slth.embed(PLAIN, 0.1, domain=slth.Ball(1.0, [0.0, 0.5, 0.0])),
     "orthant": lambda: slth.embed(PLAIN, 0.1, domain=slth.Orthant()),
     "infinite box": lambda: slth.Box(0.0, float("inf")),
     "seed < 0": lambda: slth.embed(PLAIN, 0.1, seed=-1),
@@ -240,3 +240,19 @@ BAD = {
 def test_bad_input_is_refused(call):
     with pytest.raises(slth.InvalidInput):
         call()
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (slth.Box([0.0, 0.0], [1.0, 1.0]), slth.Box(0.0, 1.0)),
+        (slth.Ball(2.0, [0.0, 0.0]), slth.Ball(2.0)),
+    ],
+)
+def test_a_domain_may_be_said_coordinate_by_coordinate(said, meant):
+    target = slth.DeepNetwork([slth.Dense([[0.5, -0.25]]), slth.Relu(), slth.Dense([[1.0]])])
+    found, plain = (slth.embed(target, eps=0.1, domain=domain) for domain in (said, meant))
+    assert found.domain == plain.domain == meant
+    assert found.error == plain.error
+    with pytest.raises(slth.InvalidInput, match="in 2 dimensions"):
+        slth.embed(target, eps=0.1, domain=slth.Box([0.0], [1.0]))

@@ -11,8 +11,9 @@ import slth
 from slth.limits import Deadline, silent
 from slth.network import Mask
 from slth.pruning.finding import OPTIMALITY, Aim, OfAll, OfTicket, status_of
-from slth.pruning.race import Race, rounded_down
+from slth.pruning.race import Race
 from slth.pruning.weights.certified import WeightProblem
+from slth.rounding.scaling import scaled_down
 from slth.solution import Enclosure, Status, Stop
 
 TINY = 5e-324
@@ -47,7 +48,7 @@ def test_a_bound_is_rounded_down_to_the_radius():
         race.prove(bound, "given")
         race.enter(mask_of(), enclosure(bound, 2.0 * bound), "given")
         scaled = race.solution().bound
-        assert 0.0 <= scaled == rounded_down(bound, radius)
+        assert 0.0 <= scaled == scaled_down(bound, radius)
         assert Fraction(scaled) <= exact
         # No looser than two floats: the bound is not given away either.
         assert Fraction(math.nextafter(math.nextafter(scaled, math.inf), math.inf)) >= exact
@@ -57,9 +58,9 @@ def test_a_bound_is_rounded_down_to_the_radius():
 
 
 def test_a_product_that_overflows_is_no_infinite_bound():
-    assert rounded_down(1e10, 1e300) == np.finfo(np.float64).max
-    assert rounded_down(0.3, 1.0) == 0.3
-    assert rounded_down(0.0, 7.0) == 0.0
+    assert scaled_down(1e10, 1e300) == np.finfo(np.float64).max
+    assert scaled_down(0.3, 1.0) == 0.3
+    assert scaled_down(0.0, 7.0) == 0.0
 
 
 @pytest.mark.parametrize("prune", [slth.prune_neurons, slth.prune_weights])

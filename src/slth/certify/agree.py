@@ -27,6 +27,7 @@ from slth.errors import (
     require_seed,
     require_time_limit,
 )
+from slth.frozen import Rebuilt
 from slth.layers import FloatArray
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 
@@ -41,7 +42,7 @@ class Agrees(StrEnum):
 
 
 @dataclass(frozen=True)
-class LabelVerdict:
+class LabelVerdict(Rebuilt):
     """Whether two networks have the same label.
 
     Attributes:

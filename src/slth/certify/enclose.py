@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from slth.certify.engines import good_point, maximize
-from slth.certify.problem.cheap import lipschitz, noise_of
+from slth.certify.problem.cheap import lipschitz
 from slth.certify.problem.objective import Objective, objectives
 from slth.certify.problem.place import AROUND_ZERO, Place
 from slth.certify.protocol import Bound
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
+from slth.certify.unit_pair import UnitPair, is_closed
 from slth.certify.values import difference
 from slth.errors import InvalidInput, require_number, require_positive
 from slth.limits import Deadline, Progress, Report, silent
@@ -29,7 +30,6 @@ _ARRANGED_INPUTS = 3
 def enclose(
     net: ReLUNetwork,
     target: ReLUNetwork,
-    radius: float,
     rtol: float,
     deadline: Deadline,
     *,
@@ -37,22 +37,38 @@ def enclose(
     seed: int = 0,
     report: Report = silent,
 ) -> Enclosure:
-    """What `slth.certify` returns; KeyboardInterrupt propagates.
+    """What `slth.certify` returns on the unit ball; KeyboardInterrupt propagates.
 
     Searchers certify with this one: they have their own best answer to return on Ctrl-C.
     """
     require_networks(net, target)
-    radius = require_positive("radius", radius)
     rtol, eps = require_rtol(rtol), require_eps(eps)
+    pair = UnitPair.of(net, target)
+    found = enclose_unit(pair, rtol, deadline, pair.unit_eps(eps, 1.0), seed, report)
+    return pair.at(found, 1.0, rtol, eps)
+
+
+def enclose_unit(
+    pair: UnitPair,
+    rtol: float,
+    deadline: Deadline,
+    eps: float | None,
+    seed: int,
+    report: Report = silent,
+) -> Enclosure:
+    """Enclose sup |pair.net - pair.target| over the unit ball."""
+    net, target = pair.net, pair.target
+    if pair.mass == 0.0:
+        return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal units")
     if not is_small(net.d, net.width + target.width):
-        return enclose_further(net, target, None, radius, rtol, deadline, eps, seed, report)
-    pair = Differences.of_pairs([(net, target)])
-    lower, upper, points = pair.enclose(rtol, unit_threshold(eps, radius), seed, deadline)
+        return enclose_further(pair, None, rtol, deadline, eps, seed, report)
+    small = Differences.of_pairs([(net, target)])
+    threshold = math.inf if eps is None else eps
+    lower, upper, points = small.enclose(rtol, threshold, seed, deadline)
     found = Found.of(lower[0], upper[0], points[0])
-    enclosure = _enclosure(net, target, found, radius, rtol, eps)
-    if net.d <= 2 or enclosure.status == Status.CLOSED:
-        return enclosure
-    return enclose_further(net, target, found, radius, rtol, deadline, eps, seed, report)
+    if net.d <= 2 or is_closed(found.lower, found.upper, rtol, pair.noise, eps):
+        return found.enclosure(pair, rtol, eps)
+    return enclose_further(pair, found, rtol, deadline, eps, seed, report)
 
 
 @dataclass(frozen=True)
@@ -70,25 +86,30 @@ class Found:
         method = SMALL_METHODS[min(len(point), 3)]
         return cls(float(lower), float(upper), point if lower > 0.0 else None, method)
 
+    def enclosure(self, pair: UnitPair, rtol: float, eps: float | None) -> Enclosure:
+        """The same with a status, on the unit ball."""
+        closed = is_closed(self.lower, self.upper, rtol, pair.noise, eps)
+        status = Status.CLOSED if closed else Status.OPEN
+        return Enclosure(self.lower, self.upper, self.witness, status, self.method)
+
 
 def enclose_further(
-    net: ReLUNetwork,
-    target: ReLUNetwork,
+    pair: UnitPair,
     found: Found | None,
-    radius: float,
     rtol: float,
     deadline: Deadline,
     eps: float | None,
     seed: int,
     report: Report = silent,
 ) -> Enclosure:
-    """`enclose` for d >= 3, from what is known already if anything is."""
+    """`enclose_unit` for d >= 3, from what is known already if anything is."""
+    net, target = pair.net, pair.target
     lower, upper, witness, method = search_problems(
         objectives(net, target),
         lambda point: _attained(net, target, point),
-        _noise(net, target),
+        pair.noise,
         rtol,
-        None if eps is None else eps / radius,
+        eps,
         deadline,
         seed,
         report,
@@ -96,47 +117,7 @@ def enclose_further(
     )
     if found is not None:
         upper = min(upper, found.upper)
-    return _enclosure(net, target, Found(lower, upper, witness, method), radius, rtol, eps)
-
-
-def unit_threshold(eps: float | None, radius: float) -> float:
-    """eps on the unit ball, rounded; infinite where nothing is to be decided."""
-    return math.inf if eps is None else eps / radius
-
-
-def _enclosure(
-    net: ReLUNetwork,
-    target: ReLUNetwork,
-    found: Found,
-    radius: float,
-    rtol: float,
-    eps: float | None,
-) -> Enclosure:
-    """What is known as an enclosure over the ball of that radius, with its status."""
-    lower, upper = found.lower, found.upper
-    closed = upper - lower <= rtol * upper or upper <= _noise(net, target)
-    enclosure = Enclosure(lower, upper, found.witness, Status.OPEN, found.method)
-    enclosure = at_radius(net, target, enclosure, radius)
-    if eps is not None:
-        closed = closed or enclosure.upper <= eps or enclosure.lower > eps
-    return replace(enclosure, status=Status.CLOSED) if closed else enclosure
-
-
-def at_radius(
-    net: ReLUNetwork, target: ReLUNetwork, enclosure: Enclosure, radius: float
-) -> Enclosure:
-    """The enclosure over the ball of that radius, from one over the unit ball.
-
-    A scaled witness is rounded: where the networks cancel it can miss the scaled lower bound, so
-    it is measured again.
-    """
-    scaled = enclosure.scaled(radius)
-    if scaled.witness is None or radius == 1.0:
-        return scaled
-    attained, _ = difference(net, target, scaled.witness)
-    if attained == 0.0:
-        return replace(scaled, lower=0.0, witness=None)
-    return replace(scaled, lower=min(scaled.lower, attained))
+    return Found(lower, upper, witness, method).enclosure(pair, rtol, eps)
 
 
 def require_rtol(rtol: object) -> float:
@@ -152,16 +133,6 @@ def require_rtol(rtol: object) -> float:
 def require_eps(eps: object) -> float | None:
     """Return a decision threshold, None or a finite number > 0, or raise InvalidInput."""
     return None if eps is None else require_positive("eps", eps)
-
-
-def _mass(net: ReLUNetwork) -> float:
-    """sum |output| ||hidden||_1: what rounding errors are measured against."""
-    return float(np.abs(net.output) @ np.abs(net.hidden).sum(axis=1))
-
-
-def _noise(net: ReLUNetwork, target: ReLUNetwork) -> float:
-    """An upper bound this small is rounding, not error."""
-    return noise_of(_mass(net) + _mass(target), net.width + target.width)
 
 
 def _attained(

@@ -12,15 +12,16 @@ import numpy as np
 
 from slth.certify.comparison import Comparison
 from slth.certify.deep import DeepComparison
-from slth.certify.enclose import enclose, search_problems
+from slth.certify.enclose import enclose_unit, search_problems
 from slth.certify.homogenised import Homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import objectives
 from slth.certify.problem.place import Place
 from slth.certify.small.differences import is_small
+from slth.certify.unit_pair import UnitPair, is_closed
 from slth.certify.values import difference
-from slth.domain import Domain, Orthant
+from slth.domain import Ball, Domain, Orthant
 from slth.limits import Deadline, Report
 from slth.network import FloatArray, ReLUNetwork
 from slth.rounding.outward import TINY, UNIT
@@ -38,6 +39,52 @@ def enclose_pair(
     report: Report,
 ) -> Enclosure:
     """Enclose the largest of sup |net_k - target_k| over the domain; KeyboardInterrupt propagates.
+
+    Networks without biases on the ball around 0 are compared on the unit ball, at ordinary scale.
+    """
+    radius = radius_around_zero(domain)
+    net, target = pair.net, pair.target
+    homogeneous = isinstance(net, ReLUNetwork) and isinstance(target, ReLUNetwork)
+    if radius is None or not homogeneous:
+        return _enclose_here(pair, domain, rtol, deadline, eps, seed, report)
+    unit = UnitPair.of(net, target)  # type: ignore[arg-type]
+    unit_eps = unit.unit_eps(eps, radius)
+    found = _enclose_unit_pair(unit, rtol, deadline, unit_eps, seed, report)
+    return unit.at(found, radius, rtol, eps)
+
+
+def radius_around_zero(domain: Domain) -> float | None:
+    """The radius of a ball around 0; None for another domain."""
+    if not isinstance(domain, Ball):
+        return None
+    away = domain.center is not None and any(domain.center)
+    return None if away else domain.radius
+
+
+def _enclose_unit_pair(
+    unit: UnitPair,
+    rtol: float,
+    deadline: Deadline,
+    eps: float | None,
+    seed: int,
+    report: Report,
+) -> Enclosure:
+    if unit.mass == 0.0:
+        return enclose_unit(unit, rtol, deadline, eps, seed, report)
+    pair = Comparison(unit.net, unit.target)
+    return _enclose_here(pair, Ball(1.0), rtol, deadline, eps, seed, report)
+
+
+def _enclose_here(
+    pair: Comparison,
+    domain: Domain,
+    rtol: float,
+    deadline: Deadline,
+    eps: float | None,
+    seed: int,
+    report: Report,
+) -> Enclosure:
+    """`enclose_pair` on the domain itself.
 
     Networks of one hidden layer have engines of their own, output by output, each with its share of
     what is left of the time. The engine of any layers is the floor under them, and goes first where
@@ -88,9 +135,8 @@ def _met(first: Enclosure, second: Enclosure, rtol: float, eps: float | None) ->
     below = first if first.lower > second.lower else second
     above = first if first.upper < second.upper else second
     lower, upper = below.lower, above.upper
-    closed = Status.CLOSED in (first.status, second.status) or upper - lower <= rtol * upper
-    if eps is not None:
-        closed = closed or upper <= eps or lower > eps
+    closed = Status.CLOSED in (first.status, second.status)
+    closed = closed or is_closed(lower, upper, rtol, 0.0, eps)
     status = Status.CLOSED if closed else Status.OPEN
     return Enclosure(lower, upper, below.witness, status, above.method)
 
@@ -116,9 +162,11 @@ def _enclose_output(
 ) -> Enclosure:
     chart = Chart.of(domain, net.network.d - 1)
     if not (net.biased or target.biased) and chart.shape == "ball" and not chart.center.any():
-        pair = _without_constant(net.network), _without_constant(target.network)
+        pair = UnitPair.of(_without_constant(net.network), _without_constant(target.network))
         radius = float(chart.scale[0])
-        return enclose(*pair, radius, rtol, deadline, eps=eps, seed=seed, report=report)
+        unit_eps = pair.unit_eps(eps, radius)
+        found = enclose_unit(pair, rtol, deadline, unit_eps, seed, report)
+        return pair.at(found, radius, rtol, eps)
     return enclose_on(net, target, chart, rtol, deadline, eps=eps, seed=seed, report=report)
 
 
@@ -159,9 +207,7 @@ def enclose_on(
     lower, upper, witness, method = search_problems(
         problems, attained, noise, rtol, eps, deadline, seed, report, Place(chart.shape, flat)
     )
-    closed = upper - lower <= rtol * upper or upper <= noise
-    if eps is not None:
-        closed = closed or upper <= eps or lower > eps
+    closed = is_closed(lower, upper, rtol, noise, eps)
     return Enclosure(lower, upper, witness, Status.CLOSED if closed else Status.OPEN, method)
 
 

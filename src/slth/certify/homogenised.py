@@ -7,7 +7,9 @@ the weight of the constant coordinate, the output's bias one more unit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -33,8 +35,9 @@ class Homogenised:
 
 
 def homogenised(network: ReLUNetwork | DeepNetwork) -> tuple[Homogenised, ...] | None:
-    """Every output of the network; None if it has other than one hidden layer of ReLUs (or none),
-    weights that are known up to rounding only, or weights too large for the engines."""
+    """Every output of the network; None if it has other than one hidden layer of ReLUs or leaky
+    ReLUs (or none), weights that are known up to rounding only, products with a leaky ReLU's slope
+    that float64 does not hold, or weights too large for the engines."""
     if isinstance(network, ReLUNetwork):
         flat = np.column_stack([network.hidden, np.zeros(network.width)])
         return (Homogenised(ReLUNetwork(flat, network.output, network.readout), False),)
@@ -80,10 +83,33 @@ def _layers_of(network: DeepNetwork) -> tuple[AffineMap, AffineMap, Readout] | N
         count = len(only.bias)
         inner = AffineMap(np.vstack([only.matrix, -only.matrix]), np.zeros(2 * count))
         return inner, AffineMap(np.hstack([np.eye(count), -np.eye(count)]), only.bias), readout
-    if len(steps) != 3 or steps[1] != Activate(0.0):
+    if len(steps) != 3 or not isinstance(steps[1], Activate):
         return None
     inner, outer = _written_out(steps[0]), _written_out(steps[2])
-    return None if inner is None or outer is None else (inner, outer, readout)
+    if inner is None or outer is None:
+        return None
+    layers = _without_leak(inner, outer, steps[1].slope)
+    return None if layers is None else (*layers, readout)
+
+
+def _without_leak(
+    inner: AffineMap, outer: AffineMap, slope: float
+) -> tuple[AffineMap, AffineMap] | None:
+    """Twice the units, for max(z, s z) = max(z, 0) - s max(-z, 0); None where s a is rounded."""
+    if slope == 0.0:
+        return inner, outer
+    leaked = -slope * outer.matrix
+    exact = (Fraction(-slope) * Fraction(a) == Fraction(p) for a, p in _pairs(outer.matrix, leaked))
+    if not all(exact):
+        return None
+    twice = AffineMap(
+        np.vstack([inner.matrix, -inner.matrix]), np.concatenate([inner.bias, -inner.bias])
+    )
+    return twice, AffineMap(np.hstack([outer.matrix, leaked]), outer.bias)
+
+
+def _pairs(first: FloatArray, second: FloatArray) -> Iterator[tuple[float, float]]:
+    return zip(first.ravel().tolist(), second.ravel().tolist(), strict=True)
 
 
 def _written_out(step: object) -> AffineMap | None:

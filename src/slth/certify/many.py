@@ -16,18 +16,19 @@ from slth.certify.enclose import (
     enclose_further,
     require_eps,
     require_rtol,
-    unit_threshold,
 )
 from slth.certify.enclose_domain import enclose_pair, with_floor
 from slth.certify.prepare import compile_for
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
+from slth.certify.unit_pair import UnitPair, is_ordinary, unit_threshold
 from slth.deep import DeepNetwork
 from slth.domain import Ball
 from slth.errors import InvalidInput, require_positive, require_seed, require_time_limit
 from slth.layers import Dense, bias_of
 from slth.limits import Deadline, silent, stopped_by_interrupt
 from slth.network import BoolArray, ReLUNetwork
-from slth.solution import Enclosure, Enclosures, Status, scaled_bounds
+from slth.rounding.scaling import into_radius, scaled_down, scaled_up
+from slth.solution import Enclosure, Enclosures, Status
 
 # Differences whose units are gathered in memory at once.
 _CHUNK = 1_000
@@ -189,6 +190,18 @@ class _Pairs:
             np.int64,
         )
 
+    @cached_property
+    def ordinary(self) -> BoolArray:
+        """Which pairs are compared at the scale that they have: those with units to compare, of
+        ordinary weights."""
+        return np.array(
+            [
+                bool(units) and is_ordinary(pair.net, pair.target)  # type: ignore[arg-type]
+                for pair, units in zip(self.pairs, self.units.tolist(), strict=True)
+            ],
+            np.bool_,
+        )
+
     def comparison(self, b: int) -> Comparison:
         return self.pairs[b]
 
@@ -219,6 +232,11 @@ class _Tickets:
     @cached_property
     def units(self) -> np.ndarray:
         return self.keep.sum(axis=1) + self.target.width
+
+    @cached_property
+    def ordinary(self) -> BoolArray:
+        """As those of `_Pairs`."""
+        return (self.units > 0) & is_ordinary(self.net, self.target)
 
     def comparison(self, b: int) -> Comparison:
         return Comparison(_with_units(self.net, self.keep[b]), self.target)
@@ -255,11 +273,12 @@ class _Run:
         plain = self._pairs.plain
         units = self._pairs.units
         small = plain & np.array([is_small(self._pairs.d, m) for m in units.tolist()], np.bool_)
+        small &= self._pairs.ordinary
         for start in range(0, count, _CHUNK):
             which = start + np.flatnonzero(small[start : start + _CHUNK])
             if len(which) and not (start and self._deadline.expired):
                 self._enclose_small(which)
-        final = small & (self._pairs.d <= 2)
+        final = small & (self._pairs.d <= 2) & np.isfinite(self._upper)
         left = np.flatnonzero(~self._closed & ~final).tolist()
         for number, b in enumerate(left):
             if self._deadline.expired:
@@ -274,16 +293,18 @@ class _Run:
 
     def _enclose_small(self, which: np.ndarray) -> None:
         differences = self._pairs.differences(which)
-        threshold = unit_threshold(self._eps, self._radius)
-        lower, upper, points = differences.enclose(
-            self._rtol, threshold, self._seed, self._deadline
-        )
-        closed = (upper - lower <= self._rtol * upper) | (upper <= differences.sizes[1])
-        found = lower, upper, points
+        threshold = np.inf if self._eps is None else unit_threshold(self._eps, self._radius)
+        found = differences.enclose(self._rtol, threshold, self._seed, self._deadline)
+        lower, upper, points = found
+        noise = differences.sizes[1]
         if self._radius != 1.0:
-            # As `at_radius` does.
-            lower, upper, points = scaled_bounds(*found, self._radius)
-            lower = np.minimum(lower, differences.attained(points, inside=True))
+            # As `UnitPair.at` does.
+            upper, noise = scaled_up(upper, self._radius), scaled_down(noise, self._radius)
+            points = into_radius(points, self._radius)
+            shift = int(np.frexp(self._radius)[1])
+            attained = differences.attained(np.ldexp(points, -shift), inside=True)
+            lower = scaled_down(attained, 1.0, shift)
+        closed = (upper - lower <= self._rtol * upper) | (upper <= noise)
         if self._eps is not None:
             closed |= (upper <= self._eps) | (lower > self._eps)
         self._lower[which], self._upper[which], self._closed[which] = lower, upper, closed
@@ -297,10 +318,11 @@ class _Run:
         where = Ball(self._radius)
         if not plain or b not in self._found:
             return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=silent)
-        net, target = ReLUNetwork.of(pair.net), ReLUNetwork.of(pair.target)
-        found = self._found[b]
-        further = enclose_further(net, target, found, self._radius, rtol, deadline, eps, seed)
-        return with_floor(further, pair.on(where), rtol, eps)
+        unit = UnitPair(ReLUNetwork.of(pair.net), ReLUNetwork.of(pair.target), 0)
+        unit_eps = unit.unit_eps(eps, self._radius)
+        further = enclose_further(unit, self._found[b], rtol, deadline, unit_eps, seed)
+        floored = with_floor(further, pair.on(Ball(1.0)), rtol, unit_eps)
+        return unit.at(floored, self._radius, rtol, eps)
 
     def _size(self, b: int) -> float:
         """An upper bound that costs nothing."""

@@ -62,7 +62,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except cyclopts.CycloptsError:
         return 2
     except SlthError as error:
-        errors.print(f"slth: {error}", style="red", markup=False, highlight=False)
+        # A terminal wraps for itself; a path that is cut in two cannot be copied.
+        errors.print(f"slth: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         if "--json" in (sys.argv[1:] if arguments is None else arguments):
             print_json({"error": str(error), "kind": type(error).__name__})
         return 2

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from slth.certify import certify as enclose
+from slth.certify.enclose_domain import radius_around_zero
 from slth.cli.models import read_model
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
 from slth.cli.where import Where, text_of
@@ -14,6 +15,7 @@ from slth.domain import Ball, Domain
 from slth.embed import load
 from slth.errors import InvalidInput
 from slth.limits import Deadline, Report
+from slth.pruning.weights.certified import confirmed
 from slth.solution import Enclosure, Status
 from slth.ticket import Ticket
 
@@ -71,27 +73,21 @@ def certify(
         )
     if file.suffix == ".slt":
         return _embedding(file, target, eps, target_layers, json)
+    form = None
     if target is None:
         ticket = Ticket.load(file)
         net, goal = ticket.masked, ticket.target
         domains = where.domains(net.d, Ball(ticket.radius))
         claim = ticket.error.upper if eps is None else eps
+        form = _confirmed(ticket, domains, claim)
     else:
         net, goal, claim = read_model(file, layers), read_model(target, target_layers), eps
         domains = where.domains(net.d, Ball())
-    announce_compilation()
-    with BoundsLine() as report:
-        deadline = Deadline(time_limit)
-        # Of a ticket the error itself is wanted, too.
-        asked = None if target is None else claim
-        enclosure = _enclosed(net, goal, domains, rtol, deadline, asked, report)
-        if claim is not None and enclosure.lower <= claim < enclosure.upper and target is None:
-            # Tickets state what a search like this one closed at: within rtol, on either side.
-            sharper = _SHARPER * rtol
-            again = _enclosed(net, goal, domains, sharper, deadline, claim, report)
-            if _holds(again, claim) is None:
-                again = _enclosed(net, goal, domains, sharper, deadline, None, report)
-            enclosure = again
+    if form is not None:
+        enclosure = form
+    else:
+        announce_compilation()
+        enclosure = _searched(net, goal, domains, rtol, time_limit, claim, target is None)
     holds = _holds(enclosure, claim)
     witness = enclosure.witness
     result: dict[str, object] = {
@@ -115,6 +111,39 @@ def certify(
         if claim is not None:
             stdout.print(f"claimed error {claim!r}: {in_words(holds)}", highlight=False)
     return 0 if claim is None or holds else 1
+
+
+def _confirmed(ticket: Ticket, domains: list[Domain], claim: float) -> Enclosure | None:
+    """What the closed form of weight tickets proves of the claim on a ball around 0."""
+    radius = radius_around_zero(domains[0]) if len(domains) == 1 else None
+    if ticket.kind != "weight" or radius is None:
+        return None
+    return confirmed(ticket.net, ticket.mask, ticket.target, radius, claim)
+
+
+def _searched(
+    net: object,
+    goal: object,
+    domains: list[Domain],
+    rtol: float,
+    time_limit: float,
+    claim: float | None,
+    of_ticket: bool,
+) -> Enclosure:
+    """What the certifier proves within the time."""
+    with BoundsLine() as report:
+        deadline = Deadline(time_limit)
+        # Of a ticket the error itself is wanted, too.
+        asked = None if of_ticket else claim
+        enclosure = _enclosed(net, goal, domains, rtol, deadline, asked, report)
+        if claim is not None and enclosure.lower <= claim < enclosure.upper and of_ticket:
+            # Tickets state what a search like this one closed at: within rtol, on either side.
+            sharper = _SHARPER * rtol
+            again = _enclosed(net, goal, domains, sharper, deadline, claim, report)
+            if _holds(again, claim) is None:
+                again = _enclosed(net, goal, domains, sharper, deadline, None, report)
+            enclosure = again
+    return enclosure
 
 
 def _enclosed(

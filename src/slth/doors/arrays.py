@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,32 +132,59 @@ def _plain(left: dict[str, np.ndarray], refuse: Refuse) -> tuple[Dense, ...]:
 def dense_of(
     tensors: Mapping[str, np.ndarray], sizes: list[int], between: list[Item | None], refuse: Refuse
 ) -> DeepNetwork:
-    """Dense layers of stated sizes from the tensors of a state, in its order.
+    """Dense layers of stated sizes from the tensors of a state.
 
     Args:
-        tensors: "<anything>.weight" [out, in] and perhaps "<the same>.bias" [out] for each layer.
+        tensors: as for `layers_of`.
         sizes: numbers of inputs and of every layer's outputs.
         between: what stands after each layer; None: nothing.
     """
-    names = [name for name in tensors if name.endswith("weight")]
-    left = dict(tensors)
+    shapes = [(after, before) for before, after in pairwise(sizes)]
     items: list[Item] = []
-    if len(names) != len(sizes) - 1:
-        raise refuse(f"{len(names)} weights for {len(sizes) - 1} stated layers")
-    for place, name in enumerate(names):
-        weight = left.pop(name)
-        bias = left.pop(name.removesuffix("weight") + "bias", None)
-        if weight.shape != (sizes[place + 1], sizes[place]):
-            raise refuse(
-                f"a weight {name!r} of shape {weight.shape} where the architecture has "
-                f"{(sizes[place + 1], sizes[place])}"
-            )
+    for (weight, bias), after in zip(layers_of(tensors, shapes, refuse), between, strict=True):
         items.append(Dense(weight, bias))
-        after = between[place]
         if after is not None:
             items.append(after)
-    if left:
-        raise refuse(f"an array {sorted(left)[0]!r}, which no layer uses")
     if not any(isinstance(item, Relu | LeakyRelu) for item in items):
         items.insert(1, Identity())
     return DeepNetwork(tuple(items))
+
+
+def layers_of(
+    tensors: Mapping[str, np.ndarray], shapes: Sequence[tuple[int, ...]], refuse: Refuse
+) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """The weight and bias of each layer of an architecture that is stated by the weights' shapes.
+
+    A state does not say in what order its layers are used. Layers of different shapes are told
+    apart by them; those of one shape only if their names differ in nothing but numbers that grow
+    from each to the next.
+
+    Args:
+        tensors: "<anything>weight" and perhaps "<the same>bias" [out] for each layer.
+        shapes: of the weights in the order of their use.
+    """
+    left = dict(tensors)
+    stems = [name.removesuffix("weight") for name in tensors if name.endswith("weight")]
+    if len(stems) != len(shapes):
+        raise refuse(f"{len(stems)} weights for {len(shapes)} stated layers")
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for stem in stems:
+        alike.setdefault(left[f"{stem}weight"].shape, []).append(stem)
+    for group in alike.values():
+        numbers = [[int(number) for number in re.findall(r"\d+", stem)] for stem in group]
+        templates = {re.sub(r"\d+", "#", stem) for stem in group}
+        if len(templates) > 1 or any(one >= other for one, other in pairwise(numbers)):
+            raise refuse(
+                f"weights of one shape in no stated order ({', '.join(group[:3])}); pass "
+                "like=module, a torch module with these names"
+            )
+    found: list[tuple[np.ndarray, np.ndarray | None]] = []
+    for shape in shapes:
+        if not alike.get(shape):
+            shapes_left = [key for key, group in alike.items() if group]
+            raise refuse(f"weights of shape {shapes_left} where the architecture has {shape}")
+        stem = alike[shape].pop(0)
+        found.append((left.pop(f"{stem}weight"), left.pop(f"{stem}bias", None)))
+    if left:
+        raise refuse(f"an array {sorted(left)[0]!r}, which no layer uses")
+    return found

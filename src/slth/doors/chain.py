@@ -234,6 +234,19 @@ class Chain:
             )
         return shape, np.broadcast_to(array, shape).reshape(-1).copy()
 
+    @property
+    def products(self) -> int:
+        """Products of weights and values that the last item takes, at least one for each weight."""
+        if self.item is None or self.before is None:
+            return 0
+        count, shape = 0, self.before.place
+        for item in _flat([self.item]):
+            if isinstance(item, Dense | Conv | AveragePool):
+                shape = output_shape(item, shape)
+                places = size_of(shape[1:]) if len(shape) == 3 else 1
+                count += places * (item.weight.size if isinstance(item, Dense | Conv) else shape[0])
+        return count
+
     def network(self) -> DeepNetwork:
         """The network that ends here."""
         items: list[Item] = []

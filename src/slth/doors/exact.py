@@ -35,6 +35,20 @@ def exact_dtype(network: DeepNetwork) -> Any:
     return np.float32 if narrow else np.float64
 
 
+def precision_of(network: DeepNetwork) -> str:
+    """The narrowest type that holds the weights and biases: "float16", "float32", "float64", or
+    "float64 up to rounding" where a fold was rounded."""
+    layers = [layer for layer, _ in network.affine()]
+    if any(x.weight_rounding is not None or x.bias_rounding is not None for x in layers):
+        return "float64 up to rounding"
+    arrays = [array for layer in layers for array in (layer.weight, bias_of(layer))]
+    with np.errstate(over="ignore", under="ignore"):
+        for dtype in (np.float16, np.float32):
+            if all((array.astype(dtype) == array).all() for array in arrays):
+                return dtype.__name__
+    return "float64"
+
+
 def activations_of(items: Iterable[Item]) -> Iterator[LeakyRelu]:
     """The leaky ReLUs among the items and in residual blocks."""
     for item in items:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
-from slth.doors.arrays import dense_of
+from slth.doors.arrays import Refuse, dense_of, layers_of
 from slth.doors.convert import simplest
 from slth.doors.nnet import read_nnet
 from slth.doors.npz import npz_bytes, read_npz
 from slth.doors.onnx import onnx_bytes, onnx_for, read_onnx
 from slth.doors.safetensors import (
     read_safetensors,
-    refusing,
     safetensors_bytes,
     safetensors_for,
     safetensors_of,
@@ -69,6 +67,13 @@ def read_network(
     """
     file = Path(path)
     suffix = file.suffix.lower()
+    if file.exists() and not file.is_file():
+        raise InvalidInput(
+            "not a file",
+            got=f"{file}, a folder, a pipe or a device",
+            expected="a network file",
+            fix="Pass the path of a file.",
+        )
     if suffix in _STATES and (layers is not None or like is not None):
         return simplest(_from_state(file, suffix, layers, like, input_shape))
     if suffix in (".pt", ".pth"):
@@ -100,14 +105,20 @@ def read_network(
 def _from_state(
     file: Path, suffix: str, layers: str | None, like: Any, input_shape: Sequence[int] | None
 ) -> DeepNetwork:
-    refuse = refusing(file)
+    def refuse(problem: str) -> InvalidInput:
+        return InvalidInput(
+            "state incompatible with what was stated",
+            got=f"{file}: {problem}",
+            expected="the weights and biases of the stated layers, all of them used",
+            fix="slth.read_network(path, like=module), or layers='4,8,relu,3' "
+            "(--layers on the command line).",
+        )
+
     if layers is not None and like is not None:
         raise refuse("layers and like together")
     if suffix == ".safetensors":
         tensors, _ = safetensors_of(file)
         given: Any = tensors
-        if not hasattr(like, "load_state_dict"):
-            _require_numbered(tensors, refuse)
     else:
         given = tensors_of(load_tensors(file), file)
         tensors = {name: array_of(tensor) for name, tensor in given.items()}
@@ -122,37 +133,23 @@ def _from_state(
     return read_state(given, like, str(file), input_shape)
 
 
-def _require_numbered(tensors: dict[str, np.ndarray], refuse: Any) -> None:
-    """The file has no order; names have one if each layer's holds a number of its own."""
-    names = [name for name in tensors if name.endswith("weight")]
-    numbers = [re.findall(r"\d+", name) for name in names]
-    if len(names) > 1 and (not all(numbers) or len(set(map(tuple, numbers))) < len(numbers)):
-        raise refuse(f"tensors {', '.join(names[:3])} in no stated order; pass like=module")
-
-
-def _filled(like: DeepNetwork, tensors: dict[str, np.ndarray], refuse: Any) -> DeepNetwork:
-    """The network with its weights and biases replaced by the tensors, in order."""
-    left = list(tensors.items())
-
-    def taken(shape: tuple[int, ...]) -> np.ndarray:
-        if not left or left[0][1].shape != shape:
-            got = f"{left[0][0]!r} of shape {left[0][1].shape}" if left else "nothing more"
-            raise refuse(f"{got} where the architecture has shape {shape}")
-        return left.pop(0)[1]
+def _filled(like: DeepNetwork, tensors: dict[str, np.ndarray], refuse: Refuse) -> DeepNetwork:
+    """The network with its weights and biases replaced by the tensors."""
+    affine = [item for item, _ in like.affine()]
+    found = iter(layers_of(tensors, [item.weight.shape for item in affine], refuse))
 
     def changed(item: Any) -> Any:
         if isinstance(item, Residual):
             return Residual(tuple(changed(part) for part in item.body))
         if not isinstance(item, Dense | Conv):
             return item
-        weight = taken(item.weight.shape)
-        bias = None if item.bias is None else taken(item.bias.shape)
+        weight, bias = next(found)
+        if (bias is None) != (item.bias is None):
+            stated = "no bias" if item.bias is None else "one"
+            raise refuse(f"a layer {'without' if bias is None else 'with'} a bias, stated {stated}")
         return replace(item, weight=weight, bias=bias, weight_rounding=None, bias_rounding=None)
 
-    network = DeepNetwork(tuple(changed(item) for item in like.items), like.last, like.input_shape)
-    if left:
-        raise refuse(f"an array {left[0][0]!r}, which no layer uses")
-    return network
+    return DeepNetwork(tuple(changed(item) for item in like.items), like.last, like.input_shape)
 
 
 def parsed_layers(text: str) -> tuple[list[int], list[Item | None]]:

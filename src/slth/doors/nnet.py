@@ -13,7 +13,7 @@ from slth.doors.normalise import behind_scaler, standardised
 from slth.errors import InvalidInput
 from slth.layers import Dense
 
-_MOST_BYTES = 1 << 28
+_MOST_BYTES = 1 << 26
 
 
 def read_nnet(path: Path) -> DeepNetwork:

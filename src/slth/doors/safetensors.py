@@ -29,7 +29,11 @@ def read_safetensors(path: Path) -> DeepNetwork:
     tensors, described = safetensors_of(path)
     if described is None:
         raise unusable(path, "tensors without a description of their network")
-    return network_of(tensors, None if described == _PLAIN else described, refusing(path))
+
+    def refuse(problem: str) -> InvalidInput:
+        return unusable(path, problem)
+
+    return network_of(tensors, None if described == _PLAIN else described, refuse)
 
 
 def safetensors_of(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
@@ -82,11 +86,6 @@ def safetensors_bytes(network: DeepNetwork) -> bytes:
         {name: np.ascontiguousarray(array) for name, array in arrays.items()},
         metadata={_KEY: _PLAIN if described is None else described},
     )
-
-
-def refusing(path: Path) -> Any:
-    """What makes the error for this file out of a problem."""
-    return lambda problem: unusable(path, problem)
 
 
 def unusable(path: Path, problem: str) -> InvalidInput:

@@ -11,7 +11,7 @@ from slth.deep import DeepNetwork
 from slth.doors.exact import exact_dtype
 from slth.doors.normalise import behind_scaler, standardised
 from slth.errors import InvalidInput, MissingExtra, require_array
-from slth.layers import Dense, bias_of
+from slth.layers import Dense, FloatArray, bias_of
 from slth.network import ReLUNetwork
 
 _LASTS = {"identity": None, "softmax": "softmax", "logistic": "sigmoid"}
@@ -28,7 +28,7 @@ def from_sklearn(model: Any) -> DeepNetwork:
         InvalidInput: another estimator, one that is not fitted, another activation, a scaler that
             clips, other steps.
     """
-    steps = [step for _, step in model.steps] if hasattr(model, "steps") else [model]
+    steps = [step for _, step in model.steps] if _is(model, "Pipeline") else [model]
     steps = [step for step in steps if step is not None and step != "passthrough"]
     network = _perceptron(steps[-1])
     for scaler in reversed(steps[:-1]):
@@ -78,9 +78,9 @@ def _behind(layer: Dense, scaler: Any) -> Dense:
         mean, scale = exact, np.ones(count)
         # With scaling alone the mean is there, but it is not subtracted.
         if scaler.with_mean:
-            mean = require_array("mean_", scaler.mean_, ndim=1)
+            mean = _column("mean_", scaler.mean_, count)
         if scaler.scale_ is not None:
-            scale = require_array("scale_", scaler.scale_, ndim=1)
+            scale = _column("scale_", scaler.scale_, count)
         return behind_scaler(layer, *standardised(mean, scale, name))
     if _is(scaler, "MinMaxScaler") and hasattr(scaler, "scale_"):
         if scaler.clip:
@@ -90,8 +90,8 @@ def _behind(layer: Dense, scaler: Any) -> Dense:
                 expected="an affine scaler",
                 fix="Fit with clip=False and state the range as a slth.Box.",
             )
-        scale = require_array("scale_", scaler.scale_, ndim=1)
-        least = require_array("min_", scaler.min_, ndim=1)
+        scale = _column("scale_", scaler.scale_, count)
+        least = _column("min_", scaler.min_, count)
         return behind_scaler(layer, scale, exact, least, exact)
     raise InvalidInput(
         "step of a Pipeline that has no counterpart, or is not fitted",
@@ -99,6 +99,19 @@ def _behind(layer: Dense, scaler: Any) -> Dense:
         expected="a fitted StandardScaler or MinMaxScaler",
         fix="Transform the data first and read the perceptron alone.",
     )
+
+
+def _column(name: str, values: Any, count: int) -> FloatArray:
+    """A scaler's numbers, one an input."""
+    column = require_array(name, values, ndim=1)
+    if len(column) != count:
+        raise InvalidInput(
+            "scaler incompatible with the perceptron",
+            got=f"{name} of {len(column)} numbers",
+            expected=f"{count}, one an input",
+            fix="Fit the Pipeline as a whole.",
+        )
+    return column
 
 
 def to_sklearn(network: ReLUNetwork | DeepNetwork) -> Any:

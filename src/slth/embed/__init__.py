@@ -15,6 +15,7 @@ from slth.domain import Ball, Domain
 from slth.embed import file
 from slth.embed.assemble import Construction, error_of, layers_of, signed_kernel
 from slth.embed.budget import Part, parts_of, plans_of, spend
+from slth.embed.certificate import stated
 from slth.embed.embedding import Embedding
 from slth.embed.reach import Even, require_even
 from slth.embed.samples import Layer
@@ -72,7 +73,7 @@ def embed(
     """
     eps = require_positive("eps", eps)
     network = as_target(target)
-    where = Ball() if domain is None else require_even(domain)
+    where = Ball() if domain is None else require_even(domain, network.d)
     seed = require_count("seed", seed, least=0)
     if seed >= 1 << 63:
         raise InvalidInput(
@@ -169,7 +170,7 @@ class _Embedder:
         plans = tuple(plans_of(len(target.shapes), parts, spend(parts, aim)))
         layers = layers_of(target.shapes, plans, self.seed, self.construction, self.domain)
         solved = tuple(self._solved(k, layer, len(layers)) for k, layer in enumerate(layers))
-        error = error_of(target, layers, solved, self.domain)
+        error = stated(error_of(target, layers, solved, self.domain))
         self.report(Progress("certified", 0.0, error))
         return Embedding(
             shapes=target.shapes,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from slth.embed.certificate import LayerErrors, certified_error
+from slth.embed.certificate import LayerErrors, certified_error, stated
 from slth.embed.reach import Even, signed
 from slth.embed.samples import LEAST_SAMPLES, MOST_SAMPLES, LayerPlan, example
 from slth.embed.shape import Target
@@ -169,4 +169,5 @@ def _kappa(target: Target, domain: Even, place: int, bias: bool, rng: np.random.
             noise = rng.standard_normal((kernel.shape[0], sides * kernel.shape[1], shape.taps))
             error = shape.operator(noise * _SMALL)
         layers.append(LayerErrors(operator, spread, error, bias_error, operator, shape.block))
-    return certified_error(layers, domain) / _SMALL
+    # As stated, since the numbers of samples must not depend on the machine.
+    return stated(certified_error(layers, domain)) / _SMALL

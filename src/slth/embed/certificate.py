@@ -14,6 +14,7 @@ layer W reads x and E the sides (max(x, 0), max(-x, 0)).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,11 @@ from slth.embed.operator import Operator, row_norms
 from slth.embed.reach import Even, Reach, inputs, sides
 from slth.layers import FloatArray
 from slth.rounding.outward import norm_above, up, up_float
+
+# A sum of n floats depends on their order by n u of its size: 1e-10 for a million of them.
+_MARGIN = 1e-9
+# A bound is written down with 20 bits: this costs it a millionth.
+_STEPS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +63,22 @@ class _State:
     distance: float
 
 
+def stated(error: float) -> float:
+    """The bound as it is written down: up to the next number of few digits above a margin.
+
+    Libraries add floats in other orders on other processors, so that a recomputed bound differs in
+    its last digits; by far less than the margin. So every machine confirms what one has stated,
+    and states the same number itself, unless the bound lies within such a difference of a step.
+    """
+    if not math.isfinite(error):
+        return error
+    part, power = math.frexp(error * (1.0 + _MARGIN))
+    return math.ldexp(math.ceil(part * _STEPS) / _STEPS, power)
+
+
 def certified_error(layers: Sequence[LayerErrors], domain: Even) -> float:
-    """At least the supremum over the domain and over the outputs of |embedded - target|."""
+    """At least the supremum over the domain and over the outputs of |embedded - target|; its last
+    digits depend on the machine."""
     width = layers[0].target.matrix.shape[1]
     state = _State(inputs(domain, width), np.zeros(1), 0.0)
     outer = state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import numpy as np
 
@@ -25,26 +24,22 @@ class Reach:
     ball: float
 
 
-def require_even(domain: object) -> Even:
-    """The domain, if it is a ball around 0 or one interval for all coordinates."""
-    if _even(domain):
+def require_even(domain: object, d: int) -> Even:
+    """The domain in R^d, if it is a ball around 0 or one interval for all coordinates."""
+    if isinstance(domain, Ball) and domain.center == (0.0,) * d:
+        return Ball(domain.radius)
+    if isinstance(domain, Box):
+        low, high = np.unique(domain.low), np.unique(domain.high)
+        fits = np.ndim(domain.low) == 0 or np.size(domain.low) == d
+        if fits and len(low) == len(high) == 1 and low[0] < high[0]:
+            return Box(float(low[0]), float(high[0]))
+    elif isinstance(domain, Ball) and domain.center is None:
         return domain
     raise InvalidInput(
         "domain is not one that embedding knows",
         got=repr(domain),
-        expected="a ball around 0, or a box with the same low < high for every coordinate",
+        expected=f"in {d} dimensions, a ball around 0 or a box with one low < high for all inputs",
         fix="Pass slth.Ball(1.0), or slth.Box(0.0, 1.0) for pixels; scale the inputs to fit.",
-    )
-
-
-def _even(domain: object) -> TypeGuard[Even]:
-    if isinstance(domain, Ball):
-        return domain.center is None
-    return (
-        isinstance(domain, Box)
-        and isinstance(domain.low, float)
-        and isinstance(domain.high, float)
-        and domain.low < domain.high
     )
 
 

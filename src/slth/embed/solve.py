@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slth.embed.samples import Layer
+from slth.frozen import Rebuilt
 from slth.layers import FloatArray
 from slth.pruning.weights.subset_sum import subset_sum
 
@@ -29,7 +30,7 @@ Tick = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Solved:
+class Solved(Rebuilt):
     """The mask of a layer and what it makes.
 
     Attributes:

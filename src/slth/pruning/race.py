@@ -14,13 +14,16 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from slth.certify.enclose import at_radius
+from slth.certify.unit_pair import UnitPair
 from slth.limits import Deadline, Progress, Report
 from slth.network import Mask, ReLUNetwork
 from slth.proof import RefutationProof
 from slth.pruning.finding import OPTIMALITY, Aim, Finding, OfAll, OfTicket, status_of
+from slth.rounding.scaling import scaled_down, scaled_up
 from slth.solution import Enclosure, Solution, Status, Stop
 
+# A ticket's enclosure is called closed when its bounds are this near, relatively.
+CERTIFIED_WITHIN = 1e-6
 # Past a proven decision threshold, so that rounding to the radius leaves it proven.
 _BEYOND = 1.0 + 1e-9
 
@@ -215,7 +218,7 @@ class Race(Generic[P]):
         pruned = self.problem.net.pruned(self._mask)
         return Solution(
             self._mask,
-            at_radius(pruned, self.problem.target, self._error, self._radius),
+            self._shown(pruned, self._error),
             self._scaled_bound(),
             self._status(),
             pruned,
@@ -250,7 +253,7 @@ class Race(Generic[P]):
     def _of_all(self) -> OfAll:
         bound = self._scaled_bound()
         if self._aim is Aim.LEAST_ERROR:
-            upper = math.inf if self._error is None else self._error.scaled(self._radius).upper
+            upper = math.inf if self._error is None else self._upper_of(self._error)
             closed = bound >= (1.0 - OPTIMALITY) * upper
             return OfAll.NONE_BETTER if closed else OfAll.OPEN
         if bound > self._eps or self.least > self.problem.net.width:
@@ -260,28 +263,26 @@ class Race(Generic[P]):
 
     def is_beyond(self, error: Enclosure) -> bool:
         """Whether a mask of that error on the unit ball errs by more than eps."""
-        return error.scaled(self._radius).lower > self._eps
+        return float(scaled_down(error.lower, self._radius)) > self._eps
 
     def _is_within(self, error: Enclosure) -> bool:
-        return error.scaled(self._radius).upper <= self._eps
+        return self._upper_of(error) <= self._eps
+
+    def _upper_of(self, error: Enclosure) -> float:
+        return float(scaled_up(error.upper, self._radius))
 
     def _scaled_bound(self) -> float:
-        return rounded_down(self._bound, self._radius)
+        return float(scaled_down(self._bound, self._radius))
+
+    def _shown(self, pruned: ReLUNetwork, error: Enclosure) -> Enclosure:
+        """The ticket's enclosure over the ball asked for, from the one over the unit ball."""
+        eps = None if self._aim is Aim.LEAST_ERROR else self._eps
+        pair = UnitPair.of(pruned, self.problem.target)
+        return pair.over(error, self._radius, CERTIFIED_WITHIN, eps)
 
     def _say(self, phase: str) -> None:
         if self._aim is Aim.FEWEST:
             self._report(Progress(phase, self.least, self.units, "units"))
         else:
-            scaled = math.inf if self._error is None else self._error.scaled(self._radius).upper
+            scaled = math.inf if self._error is None else self._upper_of(self._error)
             self._report(Progress(phase, self._scaled_bound(), scaled))
-
-
-def rounded_down(bound: float, radius: float) -> float:
-    """A float <= bound * radius over the reals, >= 0.
-
-    Round to nearest is at most half an ulp above, subnormals and overflow to infinity included:
-    the next float below is not above.
-    """
-    if radius == 1.0:
-        return bound
-    return max(0.0, math.nextafter(bound * radius, -math.inf))

@@ -19,6 +19,7 @@ from slth.pruning.neurons.simplex import (
     start,
     weights_of,
 )
+from tests.clocks import Ticking
 from tests.pruning.neurons.brute import all_masks, instance, least_error
 
 
@@ -81,7 +82,9 @@ def test_a_tree_out_of_time_still_proves_something_true():
     net, target = instance(60, 2, 1)
     rng = np.random.default_rng(0)
     points = random_sphere(rng, 200, 2)
-    outcome = search_tree(Problem(net, target), 0.054, points, points, rng, Deadline(0.3), judged)
+    outcome = search_tree(
+        Problem(net, target), 0.054, points, points, rng, Deadline(20, Ticking()), judged
+    )
     assert not outcome.finished
     assert 0.0 <= outcome.bound <= 0.0545
 

@@ -13,6 +13,7 @@ from slth.certify.deep.program import program_of
 from slth.certify.deep.region import Region
 from slth.certify.deep.search import BoxSearch, Goal
 from slth.certify.problem.chart import Chart
+from slth.certify.unit_pair import is_closed
 from slth.deep import DeepNetwork
 from slth.domain import Domain
 from slth.limits import Deadline, Report
@@ -22,6 +23,8 @@ from slth.solution import Enclosure, Status
 _NOISE = 1e-13
 # Paired networks this much nearer to each other than their values are apart are near copies.
 _NEAR = 1.0 / 16.0
+# Squares and products of two values stay finite below this; beyond, nothing is bounded.
+_MOST = 2.0**480
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +43,22 @@ class DeepComparison:
     @cached_property
     def difference(self) -> Difference:
         """Both networks as one program, with the intervals of all values."""
-        return Difference.of(program_of(self.net, self.target), self.region)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return Difference.of(program_of(self.net, self.target), self.region)
+
+    @cached_property
+    def overflows(self) -> bool:
+        """Whether values may be so large that bounds of them are no floats: nothing is proven."""
+        values = (*self.difference.root.before, self.difference.root.after)
+        ends = [end for value in values for side in value if side is not None for end in side]
+        # A NaN is not within, either.
+        return not all(bool((np.abs(end) <= _MOST).all()) for end in ends)
 
     @cached_property
     def by_interval(self) -> float:
         """An upper bound by intervals, of the difference where the networks are paired."""
+        if self.overflows:
+            return np.inf
         return float(output_change(self.difference.root).size.max())
 
     @cached_property
@@ -55,6 +69,8 @@ class DeepComparison:
     @cached_property
     def floor(self) -> float:
         """An upper bound by intervals and one pass of linear relaxation."""
+        if self.overflows:
+            return np.inf
         return min(self.by_interval, float(self.relaxed.highest().max()))
 
     def bounded(self) -> Enclosure:
@@ -72,7 +88,7 @@ class DeepComparison:
     @property
     def are_near(self) -> bool:
         """Whether the difference of paired networks is far smaller than their values."""
-        if not self.difference.program.paired:
+        if self.overflows or not self.difference.program.paired:
             return False
         net, target, _ = self.difference.root.after
         assert net is not None
@@ -86,6 +102,8 @@ class DeepComparison:
         """Enclose the supremum of the largest |net_i - target_i|; KeyboardInterrupt propagates."""
         program = self.difference.program
         incumbent = Incumbent(program, self.region, Chart.of(self.domain, self.net.d))
+        if self.overflows:
+            return self.bounded()
         if self.by_interval == 0.0 or (eps is not None and self.by_interval <= eps):
             return _enclosure(incumbent, self.by_interval, rtol, eps, "intervals")
         if eps is not None and self.floor <= eps:
@@ -107,8 +125,6 @@ def _enclosure(
     noise: float = 0.0,
 ) -> Enclosure:
     lower = incumbent.lower
-    closed = upper - lower <= rtol * upper or upper <= noise
-    if eps is not None:
-        closed = closed or upper <= eps or lower > eps
+    closed = is_closed(lower, upper, rtol, noise, eps)
     status = Status.CLOSED if closed else Status.OPEN
     return Enclosure(lower, upper, incumbent.witness, status, method)

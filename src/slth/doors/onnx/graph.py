@@ -20,6 +20,11 @@ from slth.layers import FloatArray
 _MOST_BYTES = 1 << 31
 # Numbers in one input: a color image of 1,000 x 1,000 pixels.
 _MOST_INPUTS = 3_000_000
+# Nodes of a graph: each is worked out by onnx's evaluator, which takes about a millisecond.
+_MOST_NODES = 10_000
+# Products of all layers that are made on the way, with one for each constant (2 GiB, a minute): a
+# small file may ask for more.
+_MOST_PRODUCTS = 1 << 28
 # Before set 7 sums broadcast otherwise; what stands above 25 may mean other things.
 _OPSETS = range(7, 26)
 # Operators on constants alone that are worked out.
@@ -97,6 +102,7 @@ def _first_line(error: Exception) -> str:
 def _load_beside(onnx: Any, model: Any, path: Path) -> None:
     """Fill in tensors that are stored in files of the same folder."""
     helper = onnx.external_data_helper
+    loaded = 0
     for tensor in helper._get_all_tensors(model):
         if not helper.uses_external_data(tensor):
             continue
@@ -113,6 +119,10 @@ def _load_beside(onnx: Any, model: Any, path: Path) -> None:
         if file.stat().st_size > _MOST_BYTES:
             raise unusable(path, f"external data larger than {_MOST_BYTES} bytes")
         helper.load_external_data_for_tensor(tensor, str(path.parent))
+        loaded += len(tensor.raw_data)
+        if loaded > _MOST_BYTES:
+            # Every tensor may name the same bytes.
+            raise unusable(path, f"external data of more than {_MOST_BYTES} bytes in all")
 
 
 class Graph:
@@ -127,6 +137,9 @@ class Graph:
             raise unusable(name, f"operator set {self.opset}, not one of 7 to {_OPSETS[-1]}")
         if len(model.functions) or len(graph.sparse_initializer):
             raise unusable(name, "functions of its own, or sparse tensors")
+        if len(graph.node) > _MOST_NODES:
+            raise unusable(name, f"{len(graph.node)} nodes, more than {_MOST_NODES}")
+        self.products = 0
         self.constants: dict[str, np.ndarray] = {}
         self.chains: dict[str, Chain] = {}
         for tensor in graph.initializer:
@@ -184,7 +197,9 @@ class Graph:
         if handler is None:
             raise unlike(where, node.op_type, f"one of {', '.join(sorted(HANDLERS))}")
         # Further outputs (the mask of a Dropout) are unknown values to whoever reads them.
-        self.chains[node.output[0]] = handler(self, node, self._options(node), where)
+        chain = handler(self, node, self._options(node), where)
+        self.chains[node.output[0]] = chain
+        self._count(chain.products)
 
     def _options(self, node: Any) -> dict[str, Any]:
         return {part.name: self.onnx.helper.get_attribute_value(part) for part in node.attribute}
@@ -195,10 +210,17 @@ class Graph:
             raise unlike(where, "an operation on constants", f"one of {known}")
         given = {name: self.constants[name] for name in node.input if name}
         try:
-            self.constants.update(evaluated(self.onnx, node, given, self.opset))
+            made = evaluated(self.onnx, node, given, self.opset)
         except Exception as error:
             # The evaluator raises whatever a node that is not valid leads it to.
             raise unlike(where, _first_line(error), "constants that it can be done to") from error
+        self.constants.update(made)
+        self._count(sum(value.size for value in made.values()))
+
+    def _count(self, products: int) -> None:
+        self.products += products
+        if self.products > _MOST_PRODUCTS:
+            raise unusable(self.name, f"more than {_MOST_PRODUCTS} products to work out")
 
     def values(self, x: FloatArray) -> FloatArray:
         """What onnx's evaluator makes of an input in double precision, node by node; it raises

@@ -16,6 +16,16 @@ from slth.layers import AveragePool, FloatArray
 
 # Methods of constant tensors that move numbers without changing them.
 _MOVES = {"t", "transpose", "permute", "reshape", "view", "contiguous", "detach", "clone", "double"}
+# Operations on constants alone that are worked out as torch does, in the constants' own precision.
+_WORKED_OUT = {"add", "sub", "mul", "div", "truediv", "neg", "matmul", "mm", "abs", "exp", "relu",
+               "sigmoid", "tanh", "sqrt", "rsqrt", "square"}  # fmt: skip
+# What the operations below read of their named arguments; another would be left out in silence.
+_READ = {
+    "input", "other", "weight", "bias", "negative_slope", "inplace", "p", "training", "start_dim",
+    "end_dim", "dim", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad",
+    "divisor_override", "output_size", "alpha", "rounding_mode", "shape", "memory_format",
+    "_stacklevel", "name", "index",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,10 +87,12 @@ class Call:
         """What the node computes: a chain, a constant, or sizes."""
         target = self.node.target
         first = self.argument("input", 0)
-        if isinstance(first, self.torch.Tensor):
-            moved = self._moved(first)
-            if moved is not None:
-                return moved
+        for name, given in self.node.kwargs.items():
+            if name not in _READ and given is not None:
+                raise unlike(self.where, f"the argument {name}", "the operation without it")
+        worked_out = self.of_constants()
+        if worked_out is not None:
+            return worked_out
         if target == "size" or (target is getattr and self.argument("name", 1) == "shape"):
             sizes = self.chain(first).shape
             axis = None if target is getattr else self.argument("dim", 1)
@@ -93,15 +105,25 @@ class Call:
         name = target if isinstance(target, str) else getattr(target, "__name__", repr(target))
         raise unlike(self.where, name, "an operation that slth knows")
 
-    def _moved(self, tensor: Any) -> Any:
-        """A constant tensor in another shape or order."""
-        target, rest = self.node.target, [self.value(part) for part in self.node.args[1:]]
-        if target is getattr and rest[0] in ("T", "mT"):
-            return getattr(tensor, rest[0])
+    def of_constants(self) -> Any:
+        """What an operation on constants alone gives; None for another, or one not known."""
+        inputs = [self.values.get(part.name) for part in self.node.all_input_nodes]
+        if not inputs or not all(isinstance(value, self.torch.Tensor) for value in inputs):
+            return None
+        target: Any = self.node.target
+        given = [self.value(part) for part in self.node.args]
+        named = {name: self.value(part) for name, part in self.node.kwargs.items()}
+        first: Any = given[0] if given else None
+        if target is getattr and isinstance(first, self.torch.Tensor) and given[1] in ("T", "mT"):
+            return getattr(first, given[1])
         name = target if isinstance(target, str) else getattr(target, "__name__", "")
-        known = target == name or target is getattr(self.torch, name, None)
-        if name in _MOVES and known:
-            return getattr(tensor, name)(*rest, **self.node.kwargs)
+        homes = (operator, self.torch, self.torch.nn.functional)
+        known = target == name or any(target is getattr(home, name, None) for home in homes)
+        if known and name in _MOVES and isinstance(first, self.torch.Tensor):
+            return getattr(first, name)(*given[1:], **named)
+        if known and name in _WORKED_OUT and not named:
+            function: Any = getattr(first, name) if target == name else target
+            return function(*given[1:]) if target == name else function(*given)
         return None
 
     def _table(self) -> list[tuple[tuple[Any, ...], Callable[[], Chain]]]:

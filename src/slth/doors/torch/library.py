@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slth.errors import InvalidInput, MissingExtra
+from slth.errors import InvalidInput, MissingExtra, require_array
 from slth.layers import FloatArray
 
 
@@ -26,14 +26,32 @@ def torch_for(purpose: str) -> Any:
     return torch
 
 
+def oddity(torch: Any, tensor: Any) -> str:
+    """What makes a tensor no plain array of real numbers; "" if nothing."""
+    if tensor.is_meta:
+        return "a meta"
+    if tensor.is_quantized:
+        return "a quantised"
+    if tensor.is_complex():
+        return "a complex"
+    return "" if tensor.layout == torch.strided and not tensor.is_nested else "a sparse or nested"
+
+
 def array_of(tensor: Any) -> FloatArray:
-    """A tensor's numbers as float64; half, bfloat16 and single precision exactly."""
-    if tensor.is_complex() or tensor.is_meta or tensor.is_quantized or tensor.is_sparse:
-        kind = "a meta tensor" if tensor.is_meta else f"{tensor.dtype}, {tensor.layout}"
+    """A tensor's numbers as float64, exactly.
+
+    Raises:
+        InvalidInput: complex, meta, quantised or sparse tensors, integers beyond 2^53.
+    """
+    odd = oddity(torch_for("Reading a tensor"), tensor)
+    if odd:
         raise InvalidInput(
             "tensor that is complex, meta, quantised or sparse",
-            got=kind,
+            got=f"{odd} tensor",
             expected="real weights",
             fix="Load the weights, or pass tensor.real, tensor.dequantize() or tensor.to_dense().",
         )
-    return np.asarray(tensor.detach().cpu().double().numpy())
+    own = tensor.detach().cpu()
+    if own.is_floating_point():
+        return np.asarray(own.double().numpy())
+    return require_array("tensor", own.numpy(), ndim=own.ndim)

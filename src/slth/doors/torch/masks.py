@@ -10,8 +10,17 @@ from numpy.typing import ArrayLike
 
 from slth.doors.torch.library import torch_for
 from slth.doors.torch.plain import require_plain
-from slth.doors.torch.trace import traced_copy
+from slth.doors.torch.tracer import kind_of, traced_copy
 from slth.errors import InvalidInput
+
+# What may stand between the layers: a unit that is 0 adds nothing behind it.
+_KEEP_ZERO = {
+    "ReLU", "relu", "relu_", "LeakyReLU", "leaky_relu", "leaky_relu_", "Dropout", "Dropout1d",
+    "Dropout2d", "dropout", "Identity", "Flatten", "flatten", "view", "reshape", "contiguous",
+    "detach", "clone", "size", "getattr", "getitem", "AvgPool2d", "avg_pool2d",
+    "AdaptiveAvgPool2d", "adaptive_avg_pool2d", "Softmax", "softmax", "Sigmoid", "sigmoid",
+    "placeholder",
+}  # fmt: skip
 
 
 def apply_masks(module: Any, kept: Sequence[ArrayLike]) -> Any:
@@ -40,10 +49,8 @@ def apply_masks(module: Any, kept: Sequence[ArrayLike]) -> Any:
         part = parts.get(node.target) if node.op == "call_module" else None
         if isinstance(part, torch.nn.Linear | torch.nn.Conv2d):
             names.append(node.target)
-        elif isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
-            raise _unfit("a normalisation, which makes something of 0", "none")
-        elif node.op == "get_attr":
-            raise _unfit(f"weights {node.target} used outside of a layer", "layers")
+        elif node.op != "output" and kind_of(node, parts) not in _KEEP_ZERO:
+            raise _unfit(f"{kind_of(node, parts)} ({node.name})", "operations that leave 0 at 0")
     masks = [np.asarray(mask) for mask in kept]
     if len(set(names)) != len(names) or len(names) != len(masks) + 1:
         raise _unfit(f"{len(names)} uses of {len(set(names))} layers", f"{len(masks) + 1} layers")

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from slth.doors.chain import unlike
+from slth.doors.torch.library import oddity
 
 
 def require_plain(torch: Any, module: Any) -> None:
@@ -17,6 +18,8 @@ def require_plain(torch: Any, module: Any) -> None:
     """
     for name, part in module.named_modules():
         where = f"module {name or type(part).__name__}"
+        if "forward" in vars(part):
+            raise unlike(where, "a forward of its own, set on the object", "its class's forward")
         hooks = [*part._forward_hooks.values(), *part._forward_pre_hooks.values()]
         if any(not isinstance(hook, torch.nn.utils.prune.BasePruningMethod) for hook in hooks):
             raise unlike(where, "a forward hook", "no hooks but those of torch.nn.utils.prune")
@@ -26,31 +29,45 @@ def require_plain(torch: Any, module: Any) -> None:
             *_loose(torch, part),
         ]
         for kind, tensor in tensors:
-            if tensor.is_meta or tensor.is_quantized or tensor.is_complex() or tensor.is_sparse:
-                raise unlike(
-                    f"{where}, {kind}",
-                    "a meta, quantised, complex or sparse tensor",
-                    "real weights",
-                )
+            odd = oddity(torch, tensor)
+            if odd:
+                raise unlike(f"{where}, {kind}", f"{odd} tensor", "real weights")
 
 
 def plain_copy(torch: Any, module: Any) -> Any:
     """The module with the weights that its next call would use, as double precision numbers."""
+    copied = settled_copy(torch, module)
+    for part in copied.modules():
+        for name, tensor in _loose(torch, part):
+            if tensor.is_floating_point():
+                part.__dict__[name] = tensor.detach().double()
+    return copied.double()
+
+
+def settled_copy(torch: Any, module: Any) -> Any:
+    """The module with the weights that its next call would use: masks and parametrizations are
+    worked out in its own precision."""
     copied = faithful_copy(torch, module)
     for part in list(copied.modules()):
         if torch.nn.utils.parametrize.is_parametrized(part):
             _unparametrized(torch, part)
         for hook in list(part._forward_pre_hooks.values()):
             torch.nn.utils.prune.remove(part, hook._tensor_name)
-        for name, tensor in _loose(torch, part):
-            part.__dict__[name] = tensor.detach().double().cpu()
-    return copied.double().cpu()
+    return copied
 
 
 def _unparametrized(torch: Any, part: Any) -> None:
     """The weights that the parametrizations make, as parameters. The library's own removal takes
     them from the part's class too, which the module that was copied shares."""
+    before = {name: value.clone() for name, value in part.parametrizations.state_dict().items()}
     made = {name: getattr(part, name).detach().clone() for name in part.parametrizations}
+    after = part.parametrizations.state_dict()
+    if any(not torch.equal(value, after[name]) for name, value in before.items()):
+        raise unlike(
+            f"module {type(part).__name__}",
+            "a parametrization whose state changes at every call",
+            "eval mode: call module.eval() first",
+        )
     part.__class__ = type(part).__bases__[0]
     del part._modules["parametrizations"]
     for name, tensor in made.items():
@@ -59,13 +76,18 @@ def _unparametrized(torch: Any, part: Any) -> None:
 
 def faithful_copy(torch: Any, module: Any) -> Any:
     """The module as it stands, on the processor."""
+    return duplicate(torch, module).cpu()
+
+
+def duplicate(torch: Any, module: Any) -> Any:
+    """The module as it stands, where it stands."""
     # What a mask left behind is no leaf of autograd, which deepcopy refuses.
     memo = {
         id(tensor): tensor.detach().clone()
         for part in module.modules()
         for _, tensor in _loose(torch, part)
     }
-    return copy.deepcopy(module, memo).cpu()
+    return copy.deepcopy(module, memo)
 
 
 def _loose(torch: Any, part: Any) -> list[tuple[str, Any]]:

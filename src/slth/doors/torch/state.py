@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from slth.deep import DeepNetwork
 from slth.doors.torch.library import torch_for
-from slth.doors.torch.plain import faithful_copy
+from slth.doors.torch.plain import duplicate
 from slth.doors.torch.trace import from_torch
 from slth.errors import InvalidInput
+
+# Bytes that a file, and the tensors in it, may take.
+_MOST_BYTES = 1 << 31
 
 
 def read_state(
@@ -30,7 +35,8 @@ def read_state(
             expected="a torch.nn.Module or a DeepNetwork",
             fix="slth.read_network(path, like=module).",
         )
-    module = faithful_copy(torch, like)
+    # A module of meta tensors states an architecture as well as any.
+    module = duplicate(torch, like)
     own, tensors = module.state_dict(), tensors_of(state, name)
     if not tensors.keys() & own.keys() and all(key.startswith("module.") for key in tensors):
         # What torch.nn.DataParallel puts before every name.
@@ -48,13 +54,21 @@ def read_state(
     return from_torch(module, input_shape)
 
 
-def load_tensors(path: Any) -> Any:
+def load_tensors(path: Path) -> Any:
     """What a .pt file holds; nothing but tensors and plain containers is unpickled."""
     torch = torch_for("Reading a .pt file")
     try:
+        size = path.stat().st_size
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                size = max(size, sum(member.file_size for member in archive.infolist()))
+        if size > _MOST_BYTES:
+            raise _unreadable(path, f"more than {_MOST_BYTES} bytes")
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise _unreadable(path, "no such file") from error
+    except InvalidInput:
+        raise
     except Exception as error:
         # torch raises whatever its unpickler met; all of it means: not a file of tensors.
         text = str(error).splitlines() or [type(error).__name__]
@@ -62,21 +76,26 @@ def load_tensors(path: Any) -> Any:
 
 
 def tensors_of(state: Any, name: Any) -> dict[str, Any]:
-    """The state_dict itself, or the only one in a checkpoint."""
+    """The state_dict itself, or the only one in a checkpoint: a second mapping with tensors in it
+    makes it ambiguous."""
     torch = torch_for("Reading a state_dict")
-    if isinstance(state, Mapping):
-        if state and all(isinstance(value, torch.Tensor) for value in state.values()):
-            return dict(state)
-        inner = [
-            value
-            for value in state.values()
-            if isinstance(value, Mapping)
-            and value
-            and all(isinstance(entry, torch.Tensor) for entry in value.values())
-        ]
-        if len(inner) == 1:
-            return dict(inner[0])
-    raise _unreadable(name, "no state_dict, or several")
+
+    def tensors_in(value: Any) -> int:
+        entries = value.values() if isinstance(value, Mapping) else ()
+        return sum(isinstance(entry, torch.Tensor) for entry in entries)
+
+    if not isinstance(state, Mapping):
+        raise _unreadable(name, f"no state_dict but a {type(state).__name__}")
+    inner = [value for value in state.values() if tensors_in(value)]
+    found: Any = state if tensors_in(state) else inner[0] if len(inner) == 1 else {}
+    if not found or (found is state and inner) or tensors_in(found) != len(found):
+        raise _unreadable(name, "no state_dict, several, or entries in it that are no tensors")
+    if not all(isinstance(key, str) for key in found):
+        raise _unreadable(name, "names that are no text")
+    # A tensor may repeat one number along an axis, in a file of a few bytes.
+    if sum(8 * tensor.numel() for tensor in found.values()) > _MOST_BYTES:
+        raise _unreadable(name, f"tensors of more than {_MOST_BYTES} bytes")
+    return dict(found)
 
 
 def _unreadable(path: object, problem: str) -> InvalidInput:

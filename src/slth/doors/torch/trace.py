@@ -13,11 +13,14 @@ from slth.doors.torch.calls import Call, constant_of
 from slth.doors.torch.layers import layer_applied
 from slth.doors.torch.library import torch_for
 from slth.doors.torch.plain import faithful_copy, plain_copy, require_plain
+from slth.doors.torch.tracer import traced_copy
 from slth.errors import InvalidInput
 
-# The read network is held against the module at this many random points; values of double
-# precision agree to about 1e-12 of their size.
+# The read network is held against the module at this many random points of each size; values of
+# double precision agree to about 1e-12 of their size.
 _COMPARED, _AGREES = 16, 1e-6
+# What is done only to large or small values shows at points of other sizes.
+_SIZES = (1.0, 1e-3, 1e3, 1e6)
 # In the module's own precision they agree to about its unit, times the sizes of sums inside.
 _AGREES_ROUNDED = 64.0
 
@@ -59,29 +62,11 @@ def from_torch(module: Any, input_shape: Sequence[int] | None = None) -> DeepNet
     return network
 
 
-def traced_copy(torch: Any, module: Any) -> Any:
-    """The graph of a plain copy of the module.
-
-    Raises:
-        InvalidInput: a module that cannot be copied or traced.
-    """
-    name = f"module {type(module).__name__}"
-    try:
-        return torch.fx.symbolic_trace(plain_copy(torch, module))
-    except Exception as error:
-        # The module's own code runs with symbols in place of numbers and may raise anything.
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise unlike(
-            name,
-            f"a forward that cannot be traced ({text})",
-            "a forward without branches on values",
-        ) from error
-
-
 def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
     """(d,) of a module whose first layer with weights is a Linear one."""
     nn = torch.nn
     parts: dict[Any, Any] = dict(traced.named_modules())
+    constants: dict[str, Any] = {}
     for node in traced.graph.nodes:
         part: Any = parts.get(node.target) if node.op == "call_module" else None
         if isinstance(part, nn.Linear):
@@ -90,9 +75,14 @@ def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
             return (int(part.num_features),)
         if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.BatchNorm2d):
             break
+        call = Call(torch, constants, node, name)
+        if node.op == "get_attr":
+            constants[node.name] = constant_of(traced, node)
+        elif node.op in ("call_function", "call_method"):
+            constants[node.name] = call.of_constants()
         if node.op == "call_function" and node.target is nn.functional.linear:
-            weight = node.args[1] if len(node.args) > 1 else node.kwargs["weight"]
-            return (int(constant_of(traced, weight).shape[1]),)
+            weight = call.argument("weight", 1)
+            return (int(weight.shape[1]),)
     raise InvalidInput(
         "input shape of a torch module is not known",
         got=name,
@@ -138,14 +128,17 @@ def _require_same_values(
 ) -> None:
     """The network computes what the module does at random points: in double precision, and, with
     less accuracy, as the module stands."""
-    points = np.random.default_rng(0).uniform(-1.0, 1.0, (_COMPARED, *shape))
+    rng = np.random.default_rng(0)
     tensors = [*module.parameters(), *module.buffers()]
     kinds = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
     kind = min(kinds, key=lambda dtype: dtype.itemsize, default=torch.float64)
-    for part, dtype, agrees in (
-        (plain_copy(torch, module), torch.float64, _AGREES),
-        (faithful_copy(torch, module), kind, _AGREES_ROUNDED * torch.finfo(kind).eps),
+    rounded = _AGREES_ROUNDED * torch.finfo(kind).eps
+    plain = plain_copy(torch, module)
+    for part, dtype, agrees, reach in (
+        *((plain, torch.float64, _AGREES, size) for size in _SIZES),
+        (faithful_copy(torch, module), kind, rounded, 1.0),
     ):
+        points = reach * rng.uniform(-1.0, 1.0, (_COMPARED, *shape))
         try:
             with torch.no_grad():
                 given = torch.from_numpy(points).to(dtype)
@@ -159,7 +152,7 @@ def _require_same_values(
                 "rows of inputs",
             ) from error
         mine = network(given.double().numpy())
-        size = max(1.0, float(np.abs(values).max(initial=0.0)))
+        size = max(min(1.0, reach), float(np.abs(values).max(initial=0.0)))
         if mine.shape != values.shape or not (np.abs(mine - values) <= agrees * size).all():
             raise InvalidInput(
                 "module computes something else than its layers say",

@@ -72,4 +72,4 @@ def certified(race: NeuronRace, keep: BoolArray, seconds: float, rtol: float = _
     # At least an instant, so that even a ticket met at the very end is one.
     limit = Deadline(max(0.05, min(seconds, 0.5 * race.deadline.remaining)))
     problem = race.problem
-    return enclose(problem.masked(keep), problem.target, 1.0, rtol, limit, eps=race.unit_eps)
+    return enclose(problem.masked(keep), problem.target, rtol, limit, eps=race.unit_eps)

@@ -81,7 +81,7 @@ def prove_empty(race: NeuronRace, prover: str, cutoff: float = math.inf, drops: 
     screening dropped may be kept."""
     problem = race.problem
     nothing = problem.masked(np.zeros(problem.width, np.bool_))
-    error = enclose(nothing, problem.target, 1.0, 1e-3, Deadline(1.0))
+    error = enclose(nothing, problem.target, 1e-3, Deadline(1.0))
     if error.witness is None:
         return
     point = error.witness[None]

@@ -24,6 +24,7 @@ from slth.errors import (
     require_seed,
     require_time_limit,
 )
+from slth.frozen import Rebuilt, freeze
 from slth.layers import FloatArray
 from slth.limits import Deadline, Progress, Report, silent, stopped_by_interrupt
 from slth.network import BoolArray
@@ -41,7 +42,7 @@ _SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Compression:
+class Compression(Rebuilt):
     """A trained network with fewer hidden units.
 
     Attributes:
@@ -56,12 +57,18 @@ class Compression:
     """
 
     network: DeepNetwork
-    kept: list[BoolArray]
+    kept: tuple[BoolArray, ...]
     error: Enclosure
     status: Status
     least_units: int
     original: DeepNetwork
     stats: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        kept = tuple(mask.view() for mask in self.kept)
+        for mask in kept:
+            mask.flags.writeable = False
+        freeze(self, kept=kept)
 
     @property
     def units(self) -> int:
@@ -409,7 +416,7 @@ class _Compressor:
         if error is None:
             error = Enclosure(0.0, 0.0, None, Status.CLOSED, "nothing removed")
         return Compression(
-            self.hidden.pruned(masks), masks, error, status, least, self.hidden.network, {}
+            self.hidden.pruned(masks), tuple(masks), error, status, least, self.hidden.network
         )
 
 

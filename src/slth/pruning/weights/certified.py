@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slth.certify.enclose import enclose
+from slth.certify.unit_pair import UnitPair
 from slth.limits import Deadline
 from slth.network import Mask, ReLUNetwork
 from slth.pruning.race import Race
@@ -54,6 +55,19 @@ def certified(race: WeightRace, mask: Mask) -> Enclosure:
     return _sharper(race, mask, form, _RANKING)
 
 
+def confirmed(
+    net: ReLUNetwork, mask: Mask, target: ReLUNetwork, radius: float, eps: float
+) -> Enclosure | None:
+    """The closed form of a mask's error over the ball of that radius, if it applies and proves that
+    the error is at most eps: how weight tickets are certified that no search can close."""
+    form = closed_form(net, mask, target)
+    if form is None:
+        return None
+    pair = UnitPair.of(net.pruned(mask), target)
+    enclosure = pair.over(form, radius, _FINAL, None)
+    return enclosure if enclosure.upper <= eps else None
+
+
 def sharpen(race: WeightRace) -> None:
     """Enclose the best ticket's error as sharply as an answer shows it."""
     error = race.error
@@ -65,5 +79,5 @@ def _sharper(race: WeightRace, mask: Mask, known: Enclosure | None, rtol: float)
     """The certifier's enclosure if its upper bound is smaller than that of `known`."""
     limit = Deadline(max(1e-3, min(_SECONDS, race.deadline.remaining)))
     problem = race.problem
-    found = enclose(problem.net.pruned(mask), problem.target, 1.0, rtol, limit)
+    found = enclose(problem.net.pruned(mask), problem.target, rtol, limit)
     return found if known is None or found.upper < known.upper else known

@@ -117,9 +117,15 @@ def norm_square(found: Sides, wanted: Sides, sign: int) -> Fraction:
 
 
 def root_above(square: Fraction) -> float:
-    """The smallest float found whose square is at least the rational `square`."""
-    root = math.sqrt(float(square))
-    while Fraction(root) ** 2 < square:
+    """The smallest float found whose square is at least the rational `square`; at most inf."""
+    if square == 0:
+        return 0.0
+    # Squares of floats may be none: the root of square / 4^shift, which is near 1, is taken.
+    shift = (square.numerator.bit_length() - square.denominator.bit_length()) // 2
+    root = math.sqrt(float(square / Fraction(4) ** shift))
+    with np.errstate(over="ignore", under="ignore"):
+        root = float(np.ldexp(root, shift))
+    while math.isfinite(root) and Fraction(root) ** 2 < square:
         root = math.nextafter(root, math.inf)
     return root
 

@@ -99,4 +99,4 @@ def _chebyshev(
 def _certified(plain: Problem, weights: FloatArray, deadline: Deadline) -> Refit:
     network = ReLUNetwork(plain.net.hidden, weights, "linear")
     limit = Deadline(max(0.1, deadline.remaining))
-    return Refit(network, enclose(network, plain.target, 1.0, 1e-6, limit))
+    return Refit(network, enclose(network, plain.target, 1e-6, limit))
