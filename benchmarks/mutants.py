@@ -37,6 +37,7 @@ class Mutant:
 _EMBED = ("tests/embed/test_certificate.py",)
 _PRUNING = ("tests/pruning/neurons/test_terms.py",)
 _DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.py")
+_CHAINS = ("tests/certify/deep/test_chains.py",)
 
 MUTANTS = [
     Mutant(
@@ -213,6 +214,90 @@ MUTANTS = [
         "off = off + 4.0 * UNIT * (np.abs(total) @ largest)",
         "off = off + 0.0",
         _DEEP,
+    ),
+    Mutant(
+        "chains: rounding of a product",
+        "certify/deep/chain_kernels.py",
+        "off += 2.0 * (terms + 8) * UNIT * size + terms * _LEAST",
+        "off += 0.0 * size + terms * _LEAST",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: underflow",
+        "certify/deep/chain_kernels.py",
+        "UNIT * size + terms * _LEAST",
+        "UNIT * size",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: stated rounding of weights",
+        "certify/deep/chain_kernels.py",
+        "off += (abs(center[j]) + reach[j]) * part.off[start + j]",
+        "off += 0.0",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: stated rounding of biases",
+        "certify/deep/chain_kernels.py",
+        "off += part.bias_off[first + i]",
+        "off += 0.0",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: rounding on a box",
+        "certify/deep/chain_kernels.py",
+        "best = middle + spread + 2.0 * terms * UNIT * (size + spread)",
+        "best = middle + spread",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: rounding on a ball",
+        "certify/deep/chain_kernels.py",
+        "around += length + 2.0 * terms * UNIT * (size + length) + TINY",
+        "around += length",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: the last sums",
+        "certify/deep/chain_kernels.py",
+        "return (top + constant + off) + 4.0 * UNIT * (abs(top) + abs(constant) + off)",
+        "return top + constant + off",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: coefficients at the inputs",
+        "certify/deep/chain_kernels.py",
+        "off = (off + 4.0 * UNIT * rounded) * (1.0 + 2.0**-40)",
+        "off = off * (1.0 + 2.0**-40)",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: the room above a chord",
+        "certify/deep/chain_kernels.py",
+        "above[k] = ends + 8.0 * UNIT * (abs(low[k]) + abs(high[k]))",
+        "above[k] = ends",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: the sizes of a bend",
+        "certify/deep/chain_kernels.py",
+        "rounded += abs(value) * size[k]",
+        "rounded += 0.0",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: the sizes of a move",
+        "certify/deep/chain_kernels.py",
+        "rounded += abs(row[k]) * part.move[first + k]",
+        "rounded += 0.0",
+        _CHAINS,
+    ),
+    Mutant(
+        "chains: the room around a difference",
+        "certify/deep/chain_changes.py",
+        "room = 8.0 * UNIT * (abs(low) + abs(high))",
+        "room = 0.0",
+        _CHAINS,
     ),
     Mutant(
         "region: rounding on a box",

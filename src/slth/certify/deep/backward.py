@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from slth.certify.deep.forward import Trace, Values
+from slth.certify.deep.forward import Range, Trace, Values, bent_change
 from slth.certify.deep.program import Add, Affine, Bend, Move, Program
 from slth.certify.deep.region import Region
 from slth.layers import FloatArray, Matrix
@@ -104,12 +104,12 @@ class Line(NamedTuple):
 
 class Bounds(NamedTuple):
     """Relaxations of one bend: lines below and above s(z), s(z') and s(z) - s(z'), and where the
-    last are better than both apart, bool [B, n]."""
+    last, below and above, are better than both apart, bool [B, n]."""
 
     net: tuple[Line, Line] | None
     target: tuple[Line, Line] | None
     change: tuple[Line, Line] | None
-    joint: FloatArray | None
+    joint: tuple[FloatArray, FloatArray] | None
 
 
 def relaxed(operation: Bend, values: Values, lower: Slopes | None = None) -> Bounds:
@@ -121,11 +121,9 @@ def relaxed(operation: Bend, values: Values, lower: Slopes | None = None) -> Bou
     target = _lines(values.target, slope, chosen.target) if operation.target else None
     if values.change is None:
         return Bounds(net, target, None, None)
-    low, high = values.change
-    joint = _room_of_change(low, high, slope)
-    apart = _room(*values.net, slope) + _room(*values.target, slope)  # type: ignore[misc]
-    same = _same_phase(values)
-    return Bounds(net, target, _change_lines(values, slope, same), (joint <= apart) | (same != 0))
+    assert net is not None
+    assert target is not None
+    return Bounds(net, target, *_change_lines(values, slope, net, target))
 
 
 class Slopes(NamedTuple):
@@ -152,20 +150,6 @@ def _lines(values: object, slope: float, below: FloatArray | None) -> tuple[Line
     return Line(below, zero), above
 
 
-def _room(low: FloatArray, high: FloatArray, slope: float) -> FloatArray:
-    """The largest distance of chord and s on [low, high]."""
-    mixed = (low < 0.0) & (high > 0.0)
-    width = np.where(mixed, high - low, 1.0)
-    return np.where(mixed, (1.0 - slope) * high * -low / width, 0.0)
-
-
-def _room_of_change(low: FloatArray, high: FloatArray, slope: float) -> FloatArray:
-    mixed = (low < 0.0) & (high > 0.0)
-    width = np.where(mixed, high - low, 1.0)
-    between = 2.0 * high * -low / width
-    return (1.0 - slope) * np.where(mixed, between, np.maximum(np.abs(low), np.abs(high)))
-
-
 def _same_phase(values: Values) -> FloatArray:
     """1 where both networks are on everywhere, -1 where both are off, else 0."""
     net, target = values.net, values.target
@@ -176,8 +160,12 @@ def _same_phase(values: Values) -> FloatArray:
     return np.where(on, 1, np.where(off, -1, 0))
 
 
-def _change_lines(values: Values, slope: float, same: FloatArray) -> tuple[Line, Line]:
-    """Lines below and above s(z) - s(z') by t = z - z': at a rate between slope and 1."""
+def _change_lines(
+    values: Values, slope: float, net: tuple[Line, Line], target: tuple[Line, Line]
+) -> tuple[tuple[Line, Line], tuple[FloatArray, FloatArray]]:
+    """Lines below and above s(z) - s(z') by t = z - z': at a rate between slope and 1, or its
+    least and largest value; and whether each is nearer than the networks' own lines in the middle
+    of the ranges."""
     assert values.change is not None
     low, high = values.change
     zero = np.zeros_like(low)
@@ -189,11 +177,35 @@ def _change_lines(values: Values, slope: float, same: FloatArray) -> tuple[Line,
     top = np.maximum(high - rise * high, slope * low - rise * low) + room
     fall = np.where(mixed, (slope * high - low) / width, np.where(low >= 0.0, slope, 1.0))
     bottom = np.minimum(slope * high - fall * high, low - fall * low) - room
-    fixed = np.where(same > 0, 1.0, slope)
-    decided = same != 0
-    above = Line(np.where(decided, fixed, rise), np.where(mixed & ~decided, top, zero))
-    below = Line(np.where(decided, fixed, fall), np.where(mixed & ~decided, bottom, zero))
-    return below, above
+    top, bottom = np.where(mixed, top, zero), np.where(mixed, bottom, zero)
+    middle, bent = _middle(values.change), bent_change(values, slope)
+    flat_above = bent.high < rise * middle + top
+    flat_below = bent.low > fall * middle + bottom
+    same = _same_phase(values)
+    fixed, decided = np.where(same > 0, 1.0, slope), same != 0
+    above = Line(
+        np.where(decided, fixed, np.where(flat_above, zero, rise)),
+        np.where(decided, zero, np.where(flat_above, bent.high, top)),
+    )
+    below = Line(
+        np.where(decided, fixed, np.where(flat_below, zero, fall)),
+        np.where(decided, zero, np.where(flat_below, bent.low, bottom)),
+    )
+    z, other = _middle(values.net), _middle(values.target)
+    apart_above = _at(net[1], z) - _at(target[0], other)
+    apart_below = _at(net[0], z) - _at(target[1], other)
+    joint_below = decided | (_at(below, middle) >= apart_below)
+    joint_above = decided | (_at(above, middle) <= apart_above)
+    return (below, above), (joint_below, joint_above)
+
+
+def _middle(values: Range | None) -> FloatArray:
+    assert values is not None
+    return 0.5 * values.low + 0.5 * values.high
+
+
+def _at(line: Line, z: FloatArray) -> FloatArray:
+    return line.slope * z + line.intercept
 
 
 class Pulled(NamedTuple):
@@ -342,9 +354,10 @@ def _apart(functional: Functional, bounds: Bounds) -> Functional:
     if change is None:
         return functional
     assert bounds.joint is not None
-    joint = bounds.joint[:, None, :]
-    if joint.all():
+    if bounds.joint[0].all() and bounds.joint[1].all():
         return functional
+    below, above = (part[:, None, :] for part in bounds.joint)
+    joint = np.where(change > 0.0, above, below)
     apart = np.where(joint, 0.0, change)
     return Functional(_plus(net, apart), _plus(target, -apart), np.where(joint, change, 0.0))
 

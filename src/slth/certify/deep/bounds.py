@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slth.certify.deep.backward import (
     Bounds,
@@ -16,12 +18,14 @@ from slth.certify.deep.backward import (
     relaxed,
     sizes_of,
 )
+from slth.certify.deep.chains import Chain, chains_of, known_by
 from slth.certify.deep.forward import Range, Trace, Values, intervals
-from slth.certify.deep.program import Bend, Move, Program
+from slth.certify.deep.program import Bend, Move, Operation, Program
 from slth.certify.deep.region import Region
 from slth.layers import FloatArray
 from slth.network import BoolArray
 
+Signs = NDArray[np.int8]
 # Rows of coefficients that are pulled back at once, times their lengths: about 256 MiB.
 _MOST_ENTRIES = 1 << 25
 
@@ -39,6 +43,11 @@ class Difference:
         """From intervals on the whole domain (one box)."""
         root = intervals(program, domain)
         return cls(program, root, sizes_of(program, root))
+
+    @cached_property
+    def chains(self) -> tuple[Chain, ...] | None:
+        """As chains of narrow dense layers, bounded one box at a time; None: it is none."""
+        return chains_of(self.program, self.sizes, self.root)
 
     def pulled(
         self, stop: int, functional: Functional, bounds: tuple[Bounds | None, ...]
@@ -74,6 +83,24 @@ class Relaxation:
             return Functional(None, None, rows[None])
         return Functional(rows[None], -rows[None], None)
 
+    def signs(self) -> Signs:
+        """What units of net and target are on (1) or off (-1) on all of a box: int8 [B, units],
+        those before the first bend first."""
+        signs = []
+        for operation, values in zip(
+            self.difference.program.operations, self.trace.before, strict=True
+        ):
+            found = [
+                (low >= 0.0).astype(np.int8) - (high <= 0.0)
+                for low, high in _bending(operation, values)
+            ]
+            if self.difference.program.paired and found:
+                # Where one may bend the range of the other helps that of the difference.
+                agreed = np.where(found[0] == found[1], found[0], 0)
+                found = [agreed, agreed]
+            signs += found
+        return np.concatenate([np.zeros((len(self.region), 0), np.int8), *signs], axis=1)
+
     def change(self) -> Range:
         """net - target at the outputs, by intervals: float64 [B, outputs]."""
         return output_change(self.trace)
@@ -99,15 +126,52 @@ def output_change(trace: Trace) -> Range:
     )
 
 
+def _bending(operation: Operation, values: Values) -> list[Range]:
+    """The values of net and target that an operation may bend."""
+    if not isinstance(operation, Bend):
+        return []
+    both = (values.net if operation.net else None, values.target if operation.target else None)
+    return [part for part in both if part is not None]
+
+
+def known_from(difference: Difference, signs: Signs) -> Trace:
+    """Values that have these signs (see `Relaxation.signs`)."""
+    before, at = [], 0
+    low = np.where(signs > 0, 0.0, -np.inf)
+    high = np.where(signs < 0, 0.0, np.inf)
+    nothing = Values(None, None, None)
+    for operation, values in zip(
+        difference.program.operations, difference.root.before, strict=True
+    ):
+        found: list[Range | None] = [None, None]
+        if isinstance(operation, Bend):
+            for kind, taken in enumerate((operation.net, operation.target)):
+                if taken:
+                    end = at + values[kind].low.shape[1]  # type: ignore[union-attr]
+                    found[kind] = Range(low[:, at:end], high[:, at:end])
+                    at = end
+        before.append(Values(found[0], found[1], None))
+    return Trace(tuple(before), nothing)
+
+
 def relax(
     difference: Difference, region: Region, known: Trace | None = None, *, thorough: bool = True
 ) -> Relaxation:
     """Lines at every bend for each box.
 
-    known: values on these boxes or larger ones. thorough: whether the values before every bend are
-    bounded by pulling them back to the inputs, too, not by intervals alone.
+    known: values on these boxes or larger ones; chains take those of net and target.
+    thorough: whether the values before every bend are bounded by pulling them back to the inputs,
+    too, not by intervals alone.
     """
     program = difference.program
+    if thorough and difference.chains is not None:
+        found = known_by(program, [chain.values(region, known) for chain in difference.chains])
+        trace = intervals(program, region, found)
+        lines = [
+            relaxed(operation, values) if isinstance(operation, Bend) else None
+            for operation, values in zip(program.operations, trace.before, strict=True)
+        ]
+        return Relaxation(difference, region, trace, tuple(lines))
     trace = intervals(program, region, known)
     bounds: list[Bounds | None] = [None] * len(program.operations)
     for place, operation in enumerate(program.operations):

@@ -17,7 +17,7 @@ from flint import arb, ctx  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
 
 from slth.certify.deep.backward import Functional
-from slth.certify.deep.bounds import Difference, Relaxation, relax
+from slth.certify.deep.bounds import Difference, Relaxation, Signs, known_from, relax
 from slth.certify.deep.forward import Range, intervals
 from slth.certify.deep.points import gradients, values_at
 from slth.certify.deep.program import Program
@@ -70,7 +70,7 @@ class Halving:
     question: Question
     nodes: int = 0
     witness: FloatArray | None = None
-    _stack: list[Region] = field(default_factory=list)
+    _stack: list[tuple[Region, Signs | None]] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -81,21 +81,23 @@ class Halving:
         self, domain: Region, deadline: Deadline, report: Report, most: int | None = None
     ) -> None:
         """Until it holds, fails, the time is up, or that many boxes were looked at."""
-        self._stack = [domain]
+        self._stack = [(domain, None)]
         while self._stack and self.witness is None and not deadline.expired:
             if most is not None and self.nodes >= most:
                 break
-            region = self._stack.pop()
-            relaxation = relax(self.question.difference, region)
+            region, signs = self._stack.pop()
+            difference = self.question.difference
+            known = None if signs is None else known_from(difference, signs)
+            relaxation = relax(difference, region, known)
             looked = self.question.look(relaxation)
             self.nodes += len(region)
             left = np.flatnonzero(looked.open)
             if len(left):
-                self._cut(region.chosen(left), looked.rows[left])
-            waiting = float(sum(len(part) for part in self._stack))
+                self._cut(region.chosen(left), looked.rows[left], relaxation.signs()[left])
+            waiting = float(sum(len(part) for part, _ in self._stack))
             report(Progress("agree", 0.0, waiting, "open boxes"))
 
-    def _cut(self, region: Region, rows: FloatArray) -> None:
+    def _cut(self, region: Region, rows: FloatArray, signs: Signs) -> None:
         found = self.question.refuted_by(np.concatenate([region.highest_at(rows), region.center]))
         if found is not None:
             self.witness = found
@@ -104,7 +106,8 @@ class Halving:
         score = (np.abs(rows) + 1e-9 * np.abs(rows).max(axis=1, keepdims=True) + 1e-300) * width
         halves = region.halves(score.argmax(axis=1))
         for start in range(0, len(halves), _BOXES):
-            self._stack.append(halves.chosen(np.arange(start, min(len(halves), start + _BOXES))))
+            some = np.arange(start, min(len(halves), start + _BOXES))
+            self._stack.append((halves.chosen(some), signs[some % len(signs)]))
 
 
 @dataclass(frozen=True, eq=False)

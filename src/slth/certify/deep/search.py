@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slth.certify.deep.bounds import Difference, Relaxation, relax
+from slth.certify.deep.bounds import Difference, Relaxation, Signs, known_from, relax
 from slth.certify.deep.points import Incumbent
 from slth.certify.deep.program import Bend, Move
 from slth.certify.deep.region import Region
@@ -17,6 +17,11 @@ from slth.limits import Deadline, Progress, Report
 # Multiplications of one batch: about a tenth of a second.
 _BATCH = 2e9
 _MOST_BOXES = 256
+# A box is cut into at most 2 to this many at once.
+_MOST_CUTS = 4
+Axes = tuple[int, ...]
+# Minus the upper bound, a number, low, high, where to cut, and what is known of the units.
+_Entry = tuple[float, int, FloatArray, FloatArray, Axes, Signs]
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,9 @@ class BoxSearch:
     goal: Goal
     closed: float = 0.0
     nodes: int = 0
-    _heap: list[tuple[float, int, FloatArray, FloatArray, int]] = field(default_factory=list)
+    _heap: list[tuple[float, int, FloatArray, FloatArray, Axes, Signs]] = field(
+        default_factory=list
+    )
 
     @property
     def upper(self) -> float:
@@ -69,10 +76,11 @@ class BoxSearch:
         self._take(root)
         batch = self._batch()
         while self._heap and not deadline.expired and not self.goal.decided(self.incumbent.lower):
-            region = self._worst(batch, root.region)
-            if region is None:
+            worst = self._worst(batch, root.region)
+            if worst is None:
                 break
-            self._take(relax(self.difference, region))
+            region, signs = worst
+            self._take(relax(self.difference, region, known_from(self.difference, signs)))
             report(Progress("certify", self.incumbent.lower, self.upper))
 
     def _batch(self) -> int:
@@ -102,35 +110,59 @@ class BoxSearch:
         enough = self.goal.enough(self.incumbent.lower)
         # All outputs' slopes together: what a cut takes from any of them.
         score = np.abs(coefficients).sum(axis=1) * (region.high - region.low)
-        axes = score.argmax(axis=1)
-        uncut = score.max(axis=1) <= 0.0
+        signs = relaxation.signs()
         for k in range(len(region)):
             if upper[k] <= enough:
                 self.closed = max(self.closed, float(upper[k]))
                 continue
-            axis = int(axes[k])
-            if uncut[k]:
-                axis = int((region.high[k] - region.low[k]).argmax())
-            entry = (-float(upper[k]), self.nodes + k, region.low[k], region.high[k], axis)
+            width = region.high[k] - region.low[k]
+            axes = _axes(score[k] if score[k].any() else width, _cuts(float(upper[k]), enough))
+            entry = (
+                -float(upper[k]),
+                self.nodes + k,
+                region.low[k],
+                region.high[k],
+                axes,
+                signs[k],
+            )
             heapq.heappush(self._heap, entry)
 
-    def _worst(self, count: int, whole: Region) -> Region | None:
-        """The halves of the boxes with the largest upper bounds; None where no work is left."""
+    def _worst(self, count: int, whole: Region) -> tuple[Region, Signs] | None:
+        """The halves of the boxes with the largest upper bounds, and the signs of their units
+        there; None where no work is left."""
         enough = self.goal.enough(self.incumbent.lower)
-        low, high, axes = [], [], []
-        while self._heap and len(low) < max(1, count // 2):
-            upper, _, bottom, top, axis = heapq.heappop(self._heap)
+        low, high, signs = [], [], []
+        while self._heap and len(low) < max(1, count - 1):
+            upper, _, bottom, top, axes, known = heapq.heappop(self._heap)
             if -upper <= enough:
                 self.closed = max(self.closed, -upper)
                 continue
-            if not bottom[axis] < top[axis]:
+            if not bottom[axes[0]] < top[axes[0]]:
                 # A point: nothing is left to cut.
                 self.closed = max(self.closed, -upper)
                 continue
-            low.append(bottom)
-            high.append(top)
-            axes.append(axis)
+            box = Region(bottom[None], top[None], whole.ball)
+            for axis in axes:
+                box = box.halves(np.full(len(box), axis))
+            low.extend(box.low)
+            high.extend(box.high)
+            signs.extend([known] * len(box))
         if not low:
             return None
-        boxes = Region(np.array(low), np.array(high), whole.ball)
-        return boxes.halves(np.array(axes))
+        return Region(np.array(low), np.array(high), whole.ball), np.array(signs)
+
+
+def _cuts(upper: float, enough: float) -> int:
+    """How often to cut a box before it is bounded again: a cut takes less than a factor of 4."""
+    ratio = upper / enough if enough > 0.0 else np.inf
+    return int(np.clip(0.5 * np.log2(ratio), 1, _MOST_CUTS)) if np.isfinite(ratio) else 1
+
+
+def _axes(score: FloatArray, count: int) -> Axes:
+    """The axes to cut at, the one of the largest score first; a cut halves its axis' score."""
+    left, axes = score.copy(), []
+    for _ in range(count):
+        axis = int(left.argmax())
+        axes.append(axis)
+        left[axis] *= 0.5
+    return tuple(axes)
