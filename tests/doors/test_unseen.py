@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import slth
+from slth.cli.models import read_model
 from slth.doors.vnnlib import read_boxes
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
@@ -107,3 +108,12 @@ def test_boxes_that_would_be_read_as_others_are_refused(tmp_path, text):
     path.write_text(f"(assert (<= X_0 1)) (assert (>= X_0 -1)) {text}")
     with pytest.raises(slth.InvalidInput, match="VNN-LIB"):
         read_boxes(path, 1)
+
+
+@pytest.mark.parametrize("last", ["softmax", "sigmoid", None])
+def test_commands_say_what_errors_are_of(tmp_path, capsys, last):
+    path = tmp_path / "a.npz"
+    layers = (slth.Dense(np.eye(2)), slth.Dense(np.eye(2)))
+    slth.write_network(slth.DeepNetwork(layers, last), path)
+    read_model(path)
+    assert (f"argument of the last {last}" in capsys.readouterr().err) == (last is not None)
