@@ -7,6 +7,7 @@ what that can do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -244,7 +245,11 @@ def output_shape(layer: Affine | AveragePool, shape: tuple[int, ...]) -> tuple[i
     sides = window.steps(shape[1:])
     if min(sides) < 1:
         raise _misfit(name, shape, "an image not smaller")
-    taps = layer.weight.size if isinstance(layer, Conv) else outs * int(np.prod(window.kernel))
+    top, left, bottom, right = window.padding
+    padded = channels * (shape[1] + top + bottom) * (shape[2] + left + right)
+    if padded > _MAX_ENTRIES:
+        raise _misfit(f"{name} of {padded} padded inputs", shape, f"at most {_MAX_ENTRIES} inputs")
+    taps = layer.weight.size if isinstance(layer, Conv) else outs * math.prod(window.kernel)
     entries = taps * sides[0] * sides[1]
     if entries > _MAX_ENTRIES:
         raise _misfit(f"{name} of {entries} products", shape, f"at most {_MAX_ENTRIES} products")

@@ -22,4 +22,6 @@ def read_model(path: Path, layers: str | None = None) -> ReLUNetwork | DeepNetwo
         highlight=False,
         soft_wrap=True,
     )
+    if deep.last in ("softmax", "sigmoid"):
+        stderr.print(f"errors are those of the argument of the last {deep.last}", highlight=False)
     return network

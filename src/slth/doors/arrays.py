@@ -16,6 +16,16 @@ from slth.errors import InvalidInput
 from slth.layers import AveragePool, Conv, Dense, Identity, Item, LeakyRelu, Relu, Residual, bias_of
 
 Refuse = Callable[[str], InvalidInput]
+# What a description says of each kind of item; another word would be left out in silence.
+_WORDS = {
+    "dense": set(),
+    "conv": {"stride", "padding"},
+    "pool": {"kernel", "stride", "padding", "count_padding"},
+    "residual": {"body"},
+    "leaky": {"slope"},
+    "relu": set(),
+    "identity": set(),
+}
 # Bytes of a description that are parsed.
 _LONGEST = 1 << 20
 
@@ -77,6 +87,7 @@ def network_of(
         if len(description) > _LONGEST:
             raise ValueError("too long")
         whole = json.loads(description)
+        _require_words(whole, {"items", "input_shape", "last"})
         items = [_item(part, str(k), left) for k, part in enumerate(whole["items"])]
         shape = tuple(whole["input_shape"])
         last = whole["last"]
@@ -89,8 +100,14 @@ def network_of(
     return DeepNetwork(tuple(items), last, shape)
 
 
+def _require_words(part: Any, words: set[str]) -> None:
+    if not isinstance(part, dict) or part.keys() != words:
+        raise ValueError(f"{part!r:.100} in place of {sorted(words)}")
+
+
 def _item(part: Any, name: str, left: dict[str, np.ndarray]) -> Item:
     kind = part["kind"]
+    _require_words(part, {"kind"} | _WORDS[kind])
     if kind in ("dense", "conv"):
         weight, bias = left.pop(f"{name}.weight"), left.pop(f"{name}.bias", None)
         if kind == "dense":
@@ -98,7 +115,9 @@ def _item(part: Any, name: str, left: dict[str, np.ndarray]) -> Item:
         return Conv(weight, bias, _sizes(part["stride"]), _sizes(part["padding"]))
     if kind == "pool":
         kernel, stride, padding = (_sizes(part[key]) for key in ("kernel", "stride", "padding"))
-        return AveragePool(kernel, stride, padding, bool(part["count_padding"]))
+        if not isinstance(part["count_padding"], bool):
+            raise ValueError(f"count_padding {part['count_padding']!r}, not true or false")
+        return AveragePool(kernel, stride, padding, part["count_padding"])
     if kind == "residual":
         return Residual(
             tuple(_item(inner, f"{name}.{k}", left) for k, inner in enumerate(part["body"]))  # type: ignore[arg-type]
@@ -150,6 +169,13 @@ def dense_of(
     return DeepNetwork(tuple(items))
 
 
+def numbers_in(name: str) -> list[tuple[int, str]]:
+    """The numbers in a name as what sorts like them: how many digits, and the digits. A file's
+    names may hold more than Python makes integers of."""
+    bare = (digits.lstrip("0") for digits in re.findall("[0-9]+", name))
+    return [(len(digits), digits) for digits in bare]
+
+
 def layers_of(
     tensors: Mapping[str, np.ndarray], shapes: Sequence[tuple[int, ...]], refuse: Refuse
 ) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -171,8 +197,8 @@ def layers_of(
     for stem in stems:
         alike.setdefault(left[f"{stem}weight"].shape, []).append(stem)
     for group in alike.values():
-        numbers = [[int(number) for number in re.findall(r"\d+", stem)] for stem in group]
-        templates = {re.sub(r"\d+", "#", stem) for stem in group}
+        numbers = [numbers_in(stem) for stem in group]
+        templates = {re.sub("[0-9]+", "#", stem) for stem in group}
         if len(templates) > 1 or any(one >= other for one, other in pairwise(numbers)):
             raise refuse(
                 f"weights of one shape in no stated order ({', '.join(group[:3])}); pass "

@@ -106,7 +106,7 @@ class Chain:
     def reshaped(self, shape: tuple[int, ...], where: str) -> Chain:
         """The same numbers in the same order in another shape."""
         # Python's integers, as a hostile shape wraps those of 64 bits round.
-        if math.prod(shape) != size_of(self.shape) or min(shape, default=1) < 1:
+        if math.prod(shape) != size_of(self.shape) or min(shape, default=1) < 0:
             raise unlike(where, f"{self.shape} to {shape}", "as many entries")
         if self.item is None and self.last is None:
             return Chain.start(shape)

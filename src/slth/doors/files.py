@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -164,7 +165,7 @@ def parsed_layers(text: str) -> tuple[list[int], list[Item | None]]:
     said: list[bool] = []
     everywhere: list[Item | None] = []
     for place, word in enumerate(words):
-        if word.isdecimal() and int(word) > 0:
+        if re.fullmatch("[1-9][0-9]{0,8}", word):
             sizes.append(int(word))
             between.append(None)
             said.append(False)

@@ -63,10 +63,10 @@ class _Lines:
 
 
 def _network(lines: _Lines) -> DeepNetwork:
-    count, inputs = _whole(lines.numbers()[:2])
+    count, inputs, outputs = _whole(lines.numbers()[:3])
     sizes = _whole(lines.numbers(count + 1))
-    if count < 1 or sizes[0] != inputs or min(sizes) < 1:
-        raise ValueError(f"sizes {sizes}")
+    if count < 1 or sizes[0] != inputs or sizes[-1] != outputs or min(sizes) < 1:
+        raise ValueError(f"sizes {sizes} of {inputs} inputs and {outputs} outputs")
     lines.numbers()
     lines.numbers(inputs)
     lines.numbers(inputs)

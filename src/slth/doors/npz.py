@@ -42,6 +42,8 @@ def read_npz(path: Path) -> ReLUNetwork | DeepNetwork:
 
     description = named.pop("items", None)
     last = named.pop("last", None)
+    if description is not None and last is not None:
+        raise refuse("'last' beside 'items', which states it")
     whole = None if description is None else _word(description, path)
     network = network_of(named, whole, refuse)
     return network if last is None else replace(network, last=_word(last, path))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slth.deep import DeepNetwork
-from slth.doors.arrays import arrays_of, network_of
+from slth.doors.arrays import arrays_of, network_of, numbers_in
 from slth.errors import InvalidInput, MissingExtra
 
 # Under this name the file's metadata describe the network.
@@ -53,13 +52,8 @@ def safetensors_of(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
         # The library's parser raises classes of its own.
         raise unusable(path, f"unreadable ({str(error)[:200]})") from error
     # The library hands tensors over in no fixed order.
-    ordered = sorted(parts, key=lambda part: _numbers(part[0]))
+    ordered = sorted(parts, key=lambda part: (numbers_in(part[0]), part[0]))
     return {name: _array(path, name, part) for name, part in ordered}, described
-
-
-def _numbers(name: str) -> tuple[list[int], str]:
-    """Names sort by the numbers in them: "2.weight" before "10.weight"."""
-    return [int(number) for number in re.findall(r"\d+", name)], name
 
 
 def _array(path: Path, name: str, part: Any) -> np.ndarray:

@@ -30,7 +30,7 @@ def from_sklearn(model: Any) -> DeepNetwork:
     """
     steps = [step for _, step in model.steps] if _is(model, "Pipeline") else [model]
     steps = [step for step in steps if step is not None and step != "passthrough"]
-    network = _perceptron(steps[-1])
+    network = _perceptron(steps[-1] if steps else model)
     for scaler in reversed(steps[:-1]):
         first, *others = network.items
         network = replace(network, items=(_behind(first, scaler), *others))  # type: ignore[arg-type]
@@ -58,6 +58,15 @@ def _perceptron(model: Any) -> DeepNetwork:
             got=repr(model.activation),
             expected="'relu'",
             fix="Train with activation='relu'.",
+        )
+    if model.out_activation_ not in _LASTS or len(model.coefs_) != len(model.intercepts_):
+        raise InvalidInput(
+            "estimator without a counterpart",
+            got=f"output activation {model.out_activation_!r}, {len(model.coefs_)} matrices and "
+            f"{len(model.intercepts_)} biases",
+            expected=f"one of {', '.join(_LASTS)}, and a bias for every matrix",
+            fix="Fit it with the squared error, or convert it to slth.DeepNetwork without its last "
+            "activation.",
         )
     pairs = zip(model.coefs_, model.intercepts_, strict=True)
     layers = tuple(Dense(np.asanyarray(weight).T, bias) for weight, bias in pairs)

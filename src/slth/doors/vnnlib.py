@@ -14,9 +14,15 @@ import numpy as np
 from slth.domain import Box
 from slth.errors import InvalidInput
 
-_MOST_BYTES = 1 << 26
+# Every bracket becomes a list: a file of this many bytes takes 1.6 GB.
+_MOST_BYTES = 1 << 25
 # Far more boxes, and numbers in them, than anybody bounds one by one.
 _MOST_BOXES, _MOST_NUMBERS = 10_000, 1 << 24
+# Bounds that crossing two disjunctions may write: each takes about 100 bytes.
+_MOST_CROSSED = 1 << 22
+# Commands that take assertions back: what is left of a file with them is not read.
+_TAKE_BACK = {"push", "pop", "reset", "reset-assertions"}
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def read_boxes(path: Path, inputs: int) -> Specification:
         raise _unusable(path, f"unreadable ({error})") from error
     try:
         return _Reader(_parsed(text), inputs).specification()
-    except (ValueError, IndexError, TypeError, RecursionError) as error:
+    except (ValueError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise _unusable(path, str(error)) from error
 
 
@@ -88,6 +94,8 @@ class _Reader:
         self.shape: tuple[int, ...] = ()
         # Other tensors that are declared: outputs and hidden ones.
         self.others: set[str] = set()
+        # Whether a claim names an input, by its id: nested claims are asked on every level.
+        self.naming: dict[int, bool] = {}
 
     def specification(self) -> Specification:
         common: _Bounds = {}
@@ -97,6 +105,8 @@ class _Reader:
                 raise ValueError(f"{_written(command)} outside of a command")
             if command[0] == "declare-network":
                 self._declare(command)
+            if command[0] in _TAKE_BACK:
+                raise ValueError(f"a command {_written(command)}")
             if command[0] != "assert":
                 continue
             (claim,) = command[1:]
@@ -219,9 +229,12 @@ class _Reader:
         return claim.partition("[")[0] in self.others
 
     def _names_input(self, claim: Any) -> bool:
-        if isinstance(claim, list):
-            return any(self._names_input(part) for part in claim)
-        return self._input(claim) is not None
+        if not isinstance(claim, list):
+            return self._input(claim) is not None
+        known = self.naming.get(id(claim))
+        if known is None:
+            known = self.naming[id(claim)] = any(self._names_input(part) for part in claim)
+        return known
 
 
 def _outward(word: Any, end: int) -> float:
@@ -229,6 +242,8 @@ def _outward(word: Any, end: int) -> float:
     text: str = word
     if isinstance(word, list) and len(word) == 2 and word[0] == "-":
         text = f"-{word[1]}"
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"a bound {text}")
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"a bound {text}")
@@ -248,6 +263,9 @@ def _crossed(choices: list[_Bounds], found: list[_Bounds]) -> list[_Bounds]:
         return choices
     if len(choices) * len(found) > _MOST_BOXES:
         raise ValueError(f"more than {_MOST_BOXES} boxes")
+    written = len(found) * sum(map(len, choices)) + len(choices) * sum(map(len, found))
+    if written > _MOST_CROSSED:
+        raise ValueError(f"more than {_MOST_CROSSED} bounds in all alternatives")
     crossed = []
     for choice in choices:
         for other in found:

@@ -18,9 +18,10 @@ _KEEP_ZERO = {
     "ReLU", "relu", "relu_", "LeakyReLU", "leaky_relu", "leaky_relu_", "Dropout", "Dropout1d",
     "Dropout2d", "dropout", "Identity", "Flatten", "flatten", "view", "reshape", "contiguous",
     "detach", "clone", "size", "getattr", "getitem", "AvgPool2d", "avg_pool2d",
-    "AdaptiveAvgPool2d", "adaptive_avg_pool2d", "Softmax", "softmax", "Sigmoid", "sigmoid",
-    "placeholder",
+    "AdaptiveAvgPool2d", "adaptive_avg_pool2d", "placeholder",
 }  # fmt: skip
+# What may stand behind the last layer only: a sigmoid of 0 is 1/2.
+_LAST = {"Softmax", "softmax", "Sigmoid", "sigmoid"}
 
 
 def apply_masks(module: Any, kept: Sequence[ArrayLike]) -> Any:
@@ -44,11 +45,16 @@ def apply_masks(module: Any, kept: Sequence[ArrayLike]) -> Any:
     require_plain(torch, module)
     traced = traced_copy(torch, module)
     own, parts = dict(module.named_modules()), dict(traced.named_modules())
-    names = []
+    names: list[Any] = []
+    ended = ""
     for node in traced.graph.nodes:
         part = parts.get(node.target) if node.op == "call_module" else None
         if isinstance(part, torch.nn.Linear | torch.nn.Conv2d):
+            if ended:
+                raise _unfit(f"a {ended} between layers", "operations that leave 0 at 0")
             names.append(node.target)
+        elif kind_of(node, parts) in _LAST:
+            ended = kind_of(node, parts)
         elif node.op != "output" and kind_of(node, parts) not in _KEEP_ZERO:
             raise _unfit(f"{kind_of(node, parts)} ({node.name})", "operations that leave 0 at 0")
     masks = [np.asarray(mask) for mask in kept]
@@ -56,6 +62,8 @@ def apply_masks(module: Any, kept: Sequence[ArrayLike]) -> Any:
         raise _unfit(f"{len(names)} uses of {len(set(names))} layers", f"{len(masks) + 1} layers")
     layers = [own[name] for name in names[:-1]]
     for layer, mask in zip(layers, masks, strict=True):
+        if torch.nn.utils.parametrize.is_parametrized(layer):
+            raise _unfit("a parametrized layer", "weights that are parameters of their own")
         if mask.dtype != np.bool_ or mask.shape != (layer.weight.shape[0],):
             raise _unfit(f"a layer of {layer.weight.shape[0]} units", f"{mask.shape} booleans")
     for layer, mask in zip(layers, masks, strict=True):

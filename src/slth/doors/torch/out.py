@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from slth.deep import DeepNetwork
 from slth.doors.chain import unlike
 from slth.doors.torch.library import array_of, torch_for
+from slth.errors import InvalidInput
 from slth.layers import (
     AveragePool,
     Conv,
@@ -35,6 +37,14 @@ def to_torch(network: ReLUNetwork | DeepNetwork, dtype: Any = None) -> Any:
     """
     torch = torch_for("Making a torch module")
     dtype = torch.float64 if dtype is None else dtype
+    kinds = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+    if dtype not in kinds:
+        raise InvalidInput(
+            "type of a torch module's weights",
+            got=repr(dtype),
+            expected=f"one of {', '.join(map(str, kinds))}",
+            fix="Pass dtype=torch.float32, or leave it out for torch.float64.",
+        )
     network = DeepNetwork.of(network)
     modules = _modules(torch, network.items, network.shape, dtype)
     modules.append(torch.nn.Flatten())
@@ -72,7 +82,10 @@ def _affine(torch: Any, layer: Dense | Conv, before: tuple[int, ...], dtype: Any
     if isinstance(layer, Dense):
         if len(before) != 1:
             made.append(torch.nn.Flatten())
-        made.append(torch.nn.Linear(ins, outs, dtype=dtype))
+        with warnings.catch_warnings():
+            # Of a layer without units, torch warns that there is nothing to draw.
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+            made.append(torch.nn.Linear(ins, outs, dtype=dtype))
     else:
         window = layer.window
         top, left, bottom, right = window.padding

@@ -16,10 +16,16 @@ def require_plain(torch: Any, module: Any) -> None:
         InvalidInput: hooks other than those of torch.nn.utils.prune, meta, quantised or complex
             tensors.
     """
+    everywhere = torch.nn.modules.module
+    if everywhere._global_forward_hooks or everywhere._global_forward_pre_hooks:
+        raise unlike("torch", "a forward hook on all modules", "no hooks")
     for name, part in module.named_modules():
         where = f"module {name or type(part).__name__}"
         if "forward" in vars(part):
             raise unlike(where, "a forward of its own, set on the object", "its class's forward")
+        caller = next(base for base in type(part).__mro__ if "__call__" in vars(base))
+        if not caller.__module__.startswith("torch."):
+            raise unlike(where, "a __call__ of its own, which a trace leaves out", "forward alone")
         hooks = [*part._forward_hooks.values(), *part._forward_pre_hooks.values()]
         if any(not isinstance(hook, torch.nn.utils.prune.BasePruningMethod) for hook in hooks):
             raise unlike(where, "a forward hook", "no hooks but those of torch.nn.utils.prune")

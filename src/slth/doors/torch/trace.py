@@ -82,6 +82,8 @@ def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
             constants[node.name] = call.of_constants()
         if node.op == "call_function" and node.target is nn.functional.linear:
             weight = call.argument("weight", 1)
+            if not isinstance(weight, torch.Tensor):
+                break
             return (int(weight.shape[1]),)
     raise InvalidInput(
         "input shape of a torch module is not known",
