@@ -1,5 +1,6 @@
 """Fits and medians on planted rows."""
 
+import dataclasses
 import math
 
 import pytest
@@ -62,3 +63,26 @@ def test_unfinished_cells_are_left_out():
     assert [summary.eps for summary in summarize(run, NEURONS)] == [0.25]
     assert summarize(run, WEIGHTS) == []
     assert fit(run, NEURONS) is None
+
+
+def test_a_law_is_fitted_where_every_draw_is_decided():
+    """Of the draws at the smallest eps only the luckiest is decided: with it alone the widths would
+    seem to stop growing."""
+    rows = [row(NEURONS, k, eps, round(3 / eps)) for k in range(3) for eps in GRID[:3]]
+    rows += [row(NEURONS, 0, GRID[3], 20)]
+    wide = row(NEURONS, 1, GRID[3], 100, refuted=30)
+    rows += [dataclasses.replace(wide, draw=k, undecided=60) for k in (1, 2)]
+    law = fit(run_of(rows, 3), NEURONS)
+    assert law.slope == pytest.approx(1.0)
+    assert law.points == 9
+    assert law.eps == (GRID[0], GRID[2])
+    few = [row(NEURONS, k, GRID[0], 12) for k in range(3)] + rows[-3:]
+    assert fit(run_of(few, 3), NEURONS) is None
+
+
+def test_remarks_tell_what_is_missing_and_what_was_cut():
+    rows = [row(NEURONS, 0, 0.25, None), dataclasses.replace(row(NEURONS, 1, 0.25, 9), cut=True)]
+    (summary,) = summarize(run_of(rows, 2), NEURONS)
+    assert summary.remarks == " (1 without) (1 cut)"
+    (summary,) = summarize(run_of([row(NEURONS, 0, 0.25, 9)], 1), NEURONS)
+    assert summary.remarks == ""

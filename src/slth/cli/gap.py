@@ -155,10 +155,9 @@ def _ordered(run: GapRun) -> bool:
     return all(row.found is None or row.refuted < row.found for row in run.rows)
 
 
-def _laws(run: GapRun) -> list[tuple[Series, Law]]:
-    """The fitted law of every series with enough tickets."""
-    fitted = ((series, fit(run, series)) for series in run.plan.series)
-    return [(series, law) for series, law in fitted if law is not None]
+def _laws(run: GapRun) -> list[tuple[Series, Law | None]]:
+    """The fitted law of every series; None where too few cells are decided."""
+    return [(series, fit(run, series)) for series in run.plan.series]
 
 
 def _as_json(run: GapRun) -> dict[str, object]:
@@ -170,7 +169,7 @@ def _as_json(run: GapRun) -> dict[str, object]:
             for series in run.plan.series
             for summary in summarize(run, series)
         ],
-        "laws": [{"series": asdict(series), **asdict(law)} for series, law in _laws(run)],
+        "laws": [{"series": asdict(series), **asdict(law)} for series, law in _laws(run) if law],
     }
 
 
@@ -193,27 +192,34 @@ def _table(series: Series, summaries: list[Summary]) -> Table:
     for heading in ("eps", "1/eps", "refuted up to N", "found at N", "range over draws", "draws"):
         table.add_column(heading, justify="right")
     for row in summaries:
-        missing = f" ({row.missing} without)" if row.missing else ""
-        missing += f" ({row.cut} cut)" if row.cut else ""
         table.add_row(
             f"{row.eps:.5g}",
             f"{1 / row.eps:.5g}",
             f"{row.refuted:g}" if row.refuted > 0 else "-",
             f"{row.found:g}" if row.found < float("inf") else "not found",
             f"{row.found_low:g} .. {row.found_high:g}",
-            f"{row.draws}{missing}",
+            f"{row.draws}{row.remarks}",
         )
     return table
 
 
-def _sentence(series: Series, law: Law, d: int) -> str:
+def _sentence(series: Series, law: Law | None, d: int) -> str:
+    if law is None:
+        return f"{series.label}: no law, every draw is decided at fewer than two eps"
     interval = "no interval from fewer than three draws"
     if law.low is not None and law.high is not None:
         interval = f"95 % [{law.low:.2f}, {law.high:.2f}]"
     if law.kind == "power":
-        return f"{series.label}: N grows as (1/eps)^{law.slope:.2f}, {interval}"
+        said = f"N grows as (1/eps)^{law.slope:.2f}, {interval}"
+        return f"{series.label}: {said}, {_basis(law)}"
     side = law.slope / (2 * d)
     return (
         f"{series.label}: {law.slope:.2f} hidden units per bit of 1/eps, {interval}; "
-        f"{side:.2f} per bit and coordinate side"
+        f"{side:.2f} per bit and coordinate side, {_basis(law)}"
     )
+
+
+def _basis(law: Law) -> str:
+    """Where the law was fitted."""
+    high, low = law.eps
+    return f"from {law.points} decided cells, eps {high:.4g} to {low:.4g}"

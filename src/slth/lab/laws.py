@@ -36,6 +36,12 @@ class Summary:
     missing: int
     cut: int = 0
 
+    @property
+    def remarks(self) -> str:
+        """What stands behind the number of draws: " (1 without) (2 cut)" or nothing."""
+        without = f" ({self.missing} without)" if self.missing else ""
+        return without + (f" ({self.cut} cut)" if self.cut else "")
+
 
 @dataclass(frozen=True)
 class Law:
@@ -47,7 +53,9 @@ class Law:
             say nothing of others.
         intercept: at eps = 1.
         points: number of (draw, eps) pairs used: decided cells only, since a width that a search
-            left open measures the search.
+            left open measures the search; and only where every draw is decided, since those that
+            are decided among others are the narrow ones.
+        eps: the largest and the smallest used.
     """
 
     kind: LawKind
@@ -56,6 +64,7 @@ class Law:
     high: float | None
     intercept: float
     points: int
+    eps: tuple[float, float]
 
 
 def summarize(run: GapRun, series: Series) -> list[Summary]:
@@ -90,9 +99,11 @@ def law_kind(series: Series, d: int) -> LawKind:
 
 
 def fit(run: GapRun, series: Series) -> Law | None:
-    """Fit the predicted law to the found widths of decided cells; None with fewer than two eps."""
+    """Fit the predicted law to the found widths at every eps where all cells are decided; None with
+    fewer than two eps."""
     kind = law_kind(series, run.plan.d)
-    rows = [row for row in run.rows if row.series == series and row.decided]
+    cells = (run.cell(series, eps) for eps in run.plan.eps)
+    rows = [row for cell in cells if all(row.decided for row in cell) for row in cell]
     if not rows:
         return None
     widths = np.array([float(row.found or 0) for row in rows])
@@ -109,4 +120,6 @@ def fit(run: GapRun, series: Series) -> Law | None:
     slope = fitted.slope
     several = len({row.draw for row in rows}) >= LEAST_DRAWS
     low, high = (slope.low, slope.high) if several else (None, None)
-    return Law(kind, slope.value, low, high, fitted.intercept, len(rows))
+    levels = [row.eps for row in rows]
+    eps = max(levels), min(levels)
+    return Law(kind, slope.value, low, high, fitted.intercept, len(rows), eps)

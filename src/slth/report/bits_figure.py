@@ -27,10 +27,7 @@ def bits_panel(run: GapRun) -> Panel | None:
     figure = go.Figure(layout=_layout(run, max(float(row.found or 0) for row in found)))
     legend = [LegendEntry(swatch(mark.colour, mark.dash, 2.5, mark.symbol), "median found width")]
     if law is not None:
-        bits = [
-            -math.log2(max(row.eps for row in found)),
-            -math.log2(min(row.eps for row in found)),
-        ]
+        bits = [-math.log2(eps) for eps in law.eps]
         figure.add_scatter(
             uid="bits-law",
             name="fitted law",

@@ -50,7 +50,7 @@ def gap_panel(run: GapRun) -> Panel:
     for series, mark, summaries in done:
         law = fit(run, series)
         if law is not None:
-            _add_law(figure, run, series, mark, law)
+            _add_law(figure, series, mark, law)
         _add_draws(figure, run, series, mark)
         _add_found(figure, series, mark, summaries)
         legend += _legend(run, series, mark, summaries, law)
@@ -166,9 +166,9 @@ def _add_range(figure: go.Figure, series: Series, mark: Mark, summaries: list[Su
         )
 
 
-def _add_law(figure: go.Figure, run: GapRun, series: Series, mark: Mark, law: Law) -> None:
-    used = [-math.log2(r.eps) for r in run.rows if r.series == series and r.found is not None]
-    bits = np.linspace(min(used), max(used), 2 if law.kind == "power" else 60)
+def _add_law(figure: go.Figure, series: Series, mark: Mark, law: Law) -> None:
+    high, low = law.eps
+    bits = np.linspace(-math.log2(high), -math.log2(low), 2 if law.kind == "power" else 60)
     height = law.intercept + law.slope * bits
     width = 2.0**height if law.kind == "power" else height
     drawn = width > 0

@@ -166,11 +166,10 @@ def _width_rows(run: GapRun, series: Series, summaries: list[Summary], law: Law 
     if not summaries:
         rows.append('<tr><td class="text" colspan="6">no cell done</td></tr>')
     for s in summaries:
-        missing = f" ({s.missing} without)" if s.missing else ""
         rows.append(
             f'<tr><td>{eps_text(s.eps)}</td><td class="inverse">{1 / s.eps:,.4g}</td>'
             f"<td>{width_text(s.refuted) if s.refuted > 0 else '–'}</td>"
-            f"<td>{width_text(s.found)}</td><td>{range_text(s)}</td><td>{s.draws}{missing}</td></tr>"
+            f"<td>{width_text(s.found)}</td><td>{range_text(s)}</td><td>{s.draws}{s.remarks}</td></tr>"
         )
     return "".join(rows)
 
@@ -197,8 +196,9 @@ def _provenance(run: GapRun) -> str:
     return f"""
 <p>slth {escape(version("slth"))}, {run.seconds:,.1f} s of wall time. Draw <i>k</i> has the network
 <code>random_network({plan.d}, N, seed={plan.seed} + k)</code> and a target uniform on the sphere
-from the same seed. Each search may take {plan.search_seconds:g} s, so the widths found and refuted
-can differ between machines; what was certified or refuted is true on all. To run it again:</p>
+from the same seed. Each search has an effort of {plan.search_seconds:g}, a budget in work of about
+so many seconds: a busy machine gives the same widths, unless a cell is marked as cut; what was
+certified or refuted is true on all. To run it again:</p>
 <pre>{escape(command(run))}</pre>
 <p>Data: {link}</p>
 <details><summary>the plan as JSON</summary>

@@ -71,15 +71,18 @@ def law_html(law: Law, d: int) -> str:
     interval = ""
     if law.low is not None and law.high is not None:
         interval = f" (95 %: {law.low:.2f} to {law.high:.2f})"
+    high, low = law.eps
+    basis = f", decided for <i>ε</i> from {eps_text(high)} to {eps_text(low)}"
     if law.kind == "power":
         return (
             f"<i>N</i> ≈ {number(2.0**law.intercept)} · (1/<i>ε</i>)<sup>{law.slope:.2f}</sup>, "
-            f"slope {law.slope:.2f}{interval}"
+            f"slope {law.slope:.2f}{interval}{basis}"
         )
     side = law.slope / (2 * d)
     return (
         f"<i>N</i> ≈ {number(law.intercept)} + {law.slope:.2f} · log<sub>2</sub>(1/<i>ε</i>): "
         f"{law.slope:.2f} units a bit{interval}, {side:.2f} a bit and coordinate side"
+        f"{basis}"
     )
 
 
