@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import slth
-from slth.certify.unit_pair import UnitPair, is_closed
+from slth.certify.unit_pair import UnitPair, are_closed, is_closed
 from slth.rounding.scaling import into_radius, near_in_radius, scaled_down, scaled_up
 
 STEP = 2.0**-1074
@@ -176,3 +176,21 @@ def test_what_is_closed():
     assert is_closed(0.6, np.inf, 0.0, 0.0, 0.5)
     assert not is_closed(0.5, 0.6, 0.0, 0.0, 0.5)
     assert is_closed(0.0, 1e-14, 0.0, 1e-13, None)
+
+
+def test_many_pairs_are_closed_as_single_ones_are():
+    rng = np.random.default_rng(4)
+    upper = np.exp2(rng.integers(-1074, 1000, 4000).astype(float)) * rng.uniform(1.0, 2.0, 4000)
+    rtol = 1e-3
+    # Gaps at the tolerance, a few units in the last place to either side.
+    lower = upper * (1.0 - rtol) * (1.0 + rng.integers(-4, 5, 4000) * 2.0**-53)
+    lower[::7], upper[::11] = 0.0, np.inf
+    noise = np.where(rng.random(4000) < 0.1, upper, 0.0)
+    for eps in (None, 1.0):
+        single = [
+            is_closed(*ends, rtol, least, eps)
+            for *ends, least in zip(lower.tolist(), upper.tolist(), noise.tolist(), strict=True)
+        ]
+        found = are_closed(lower, upper, rtol, noise, eps)
+        assert found.tolist() == single
+        assert 0 < found.sum() < len(found)

@@ -7,6 +7,7 @@ from slth.certify.comparison import Comparison
 from slth.certify.enclose import require_eps, require_rtol
 from slth.certify.enclose_domain import enclose_pair
 from slth.certify.many import certify_many
+from slth.certify.request import Request
 from slth.domain import Ball, Domain
 from slth.errors import InvalidInput, require_positive, require_seed, require_time_limit
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
@@ -69,7 +70,7 @@ def certify(
     with stopped_by_interrupt(started):
         pair.compile(where)
         deadline = started.within(limit)
-        return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=report)
+        return enclose_pair(pair, where, Request(rtol, eps, deadline, seed, report))
 
 
 def _domain(radius: float, domain: Domain | None) -> Domain:

@@ -13,8 +13,9 @@ from slth.certify.problem.cheap import lipschitz
 from slth.certify.problem.objective import Objective, objectives
 from slth.certify.problem.place import AROUND_ZERO, Place
 from slth.certify.protocol import Bound
+from slth.certify.request import Request
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
-from slth.certify.unit_pair import UnitPair, is_closed
+from slth.certify.unit_pair import UnitPair
 from slth.certify.values import difference
 from slth.errors import InvalidInput, require_number, require_positive
 from slth.limits import Deadline, Progress, Report, silent
@@ -42,33 +43,38 @@ def enclose(
     Searchers certify with this one: they have their own best answer to return on Ctrl-C.
     """
     require_networks(net, target)
-    rtol, eps = require_rtol(rtol), require_eps(eps)
-    pair = UnitPair.of(net, target)
-    found = enclose_unit(pair, rtol, deadline, pair.unit_eps(eps, 1.0), seed, report)
-    return pair.at(found, 1.0, rtol, eps)
+    request = Request(require_rtol(rtol), require_eps(eps), deadline, seed, report)
+    return over_ball(net, target, 1.0, request, enclose_unit)
 
 
-def enclose_unit(
-    pair: UnitPair,
-    rtol: float,
-    deadline: Deadline,
-    eps: float | None,
-    seed: int,
-    report: Report = silent,
+def over_ball(
+    net: ReLUNetwork,
+    target: ReLUNetwork,
+    radius: float,
+    request: Request,
+    over_unit_ball: Callable[[UnitPair, Request], Enclosure],
 ) -> Enclosure:
+    """Enclose sup |net - target| over the ball of that radius around 0 by what encloses that of a
+    pair at ordinary scale over the unit ball."""
+    pair = UnitPair.of(net, target)
+    found = over_unit_ball(pair, request.about(pair.unit_eps(request.eps, radius)))
+    return pair.at(found, radius, request.rtol, request.eps)
+
+
+def enclose_unit(pair: UnitPair, request: Request) -> Enclosure:
     """Enclose sup |pair.net - pair.target| over the unit ball."""
     net, target = pair.net, pair.target
     if pair.mass == 0.0:
         return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal units")
     if not is_small(net.d, net.width + target.width):
-        return enclose_further(pair, None, rtol, deadline, eps, seed, report)
+        return enclose_further(pair, None, request)
     small = Differences.of_pairs([(net, target)])
-    threshold = math.inf if eps is None else eps
-    lower, upper, points = small.enclose(rtol, threshold, seed, deadline)
+    threshold = math.inf if request.eps is None else request.eps
+    lower, upper, points = small.enclose(request.rtol, threshold, request.seed, request.deadline)
     found = Found.of(lower[0], upper[0], points[0])
-    if net.d <= 2 or is_closed(found.lower, found.upper, rtol, pair.noise, eps):
-        return found.enclosure(pair, rtol, eps)
-    return enclose_further(pair, found, rtol, deadline, eps, seed, report)
+    if net.d <= 2 or request.closed_by(found.lower, found.upper, pair.noise):
+        return found.enclosure(pair, request)
+    return enclose_further(pair, found, request)
 
 
 @dataclass(frozen=True)
@@ -86,38 +92,26 @@ class Found:
         method = SMALL_METHODS[min(len(point), 3)]
         return cls(float(lower), float(upper), point if lower > 0.0 else None, method)
 
-    def enclosure(self, pair: UnitPair, rtol: float, eps: float | None) -> Enclosure:
+    def enclosure(self, pair: UnitPair, request: Request) -> Enclosure:
         """The same with a status, on the unit ball."""
-        closed = is_closed(self.lower, self.upper, rtol, pair.noise, eps)
+        closed = request.closed_by(self.lower, self.upper, pair.noise)
         status = Status.CLOSED if closed else Status.OPEN
         return Enclosure(self.lower, self.upper, self.witness, status, self.method)
 
 
-def enclose_further(
-    pair: UnitPair,
-    found: Found | None,
-    rtol: float,
-    deadline: Deadline,
-    eps: float | None,
-    seed: int,
-    report: Report = silent,
-) -> Enclosure:
+def enclose_further(pair: UnitPair, found: Found | None, request: Request) -> Enclosure:
     """`enclose_unit` for d >= 3, from what is known already if anything is."""
     net, target = pair.net, pair.target
     lower, upper, witness, method = search_problems(
         objectives(net, target),
         lambda point: _attained(net, target, point),
         pair.noise,
-        rtol,
-        eps,
-        deadline,
-        seed,
-        report,
+        request,
         known=(0.0, None) if found is None else (found.lower, found.witness),
     )
     if found is not None:
         upper = min(upper, found.upper)
-    return Found(lower, upper, witness, method).enclosure(pair, rtol, eps)
+    return Found(lower, upper, witness, method).enclosure(pair, request)
 
 
 def require_rtol(rtol: object) -> float:
@@ -150,11 +144,7 @@ def search_problems(
     problems: list[Objective],
     attained: Callable[[FloatArray | None], tuple[float, FloatArray | None]],
     noise: float,
-    rtol: float,
-    eps: float | None,
-    deadline: Deadline,
-    seed: int,
-    report: Report,
+    request: Request,
     place: Place = AROUND_ZERO,
     known: tuple[float, FloatArray | None] = (0.0, None),
 ) -> tuple[float, float, FloatArray | None, str]:
@@ -164,7 +154,8 @@ def search_problems(
     from elsewhere.
     Returns (lower, upper, witness, method).
     """
-    generator = np.random.Generator(np.random.PCG64(seed))
+    eps, deadline, report = request.eps, request.deadline, request.report
+    generator = np.random.Generator(np.random.PCG64(request.seed))
     lower, witness = known
 
     def offer(x: FloatArray | None) -> None:
@@ -183,7 +174,7 @@ def search_problems(
         bound = maximize(
             objective,
             incumbent=lower,
-            rtol=rtol / 2,
+            rtol=request.rtol / 2,
             floor=noise if eps is None else eps * (1 - 2.0**-40) - objective.slack,
             stop_above=math.inf if eps is None else eps,
             deadline=share,

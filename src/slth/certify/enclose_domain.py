@@ -12,32 +12,23 @@ import numpy as np
 
 from slth.certify.comparison import Comparison
 from slth.certify.deep import DeepComparison
-from slth.certify.enclose import enclose_unit, search_problems
+from slth.certify.enclose import enclose_unit, over_ball, search_problems
 from slth.certify.homogenised import Homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import objectives
 from slth.certify.problem.place import Place
+from slth.certify.request import Request
 from slth.certify.small.differences import is_small
-from slth.certify.unit_pair import UnitPair, is_closed
+from slth.certify.unit_pair import UnitPair
 from slth.certify.values import difference
 from slth.domain import Ball, Domain, Orthant
-from slth.limits import Deadline, Report
 from slth.network import FloatArray, ReLUNetwork
 from slth.rounding.outward import TINY, UNIT
 from slth.solution import Enclosure, Status
 
 
-def enclose_pair(
-    pair: Comparison,
-    domain: Domain,
-    rtol: float,
-    deadline: Deadline,
-    *,
-    eps: float | None,
-    seed: int,
-    report: Report,
-) -> Enclosure:
+def enclose_pair(pair: Comparison, domain: Domain, request: Request) -> Enclosure:
     """Enclose the largest of sup |net_k - target_k| over the domain; KeyboardInterrupt propagates.
 
     Networks without biases on the ball around 0 are compared on the unit ball, at ordinary scale.
@@ -46,11 +37,8 @@ def enclose_pair(
     net, target = pair.net, pair.target
     homogeneous = isinstance(net, ReLUNetwork) and isinstance(target, ReLUNetwork)
     if radius is None or not homogeneous:
-        return _enclose_here(pair, domain, rtol, deadline, eps, seed, report)
-    unit = UnitPair.of(net, target)  # type: ignore[arg-type]
-    unit_eps = unit.unit_eps(eps, radius)
-    found = _enclose_unit_pair(unit, rtol, deadline, unit_eps, seed, report)
-    return unit.at(found, radius, rtol, eps)
+        return _enclose_here(pair, domain, request)
+    return over_ball(net, target, radius, request, _enclose_unit_pair)  # type: ignore[arg-type]
 
 
 def radius_around_zero(domain: Domain) -> float | None:
@@ -61,29 +49,13 @@ def radius_around_zero(domain: Domain) -> float | None:
     return None if away else domain.radius
 
 
-def _enclose_unit_pair(
-    unit: UnitPair,
-    rtol: float,
-    deadline: Deadline,
-    eps: float | None,
-    seed: int,
-    report: Report,
-) -> Enclosure:
+def _enclose_unit_pair(unit: UnitPair, request: Request) -> Enclosure:
     if unit.mass == 0.0:
-        return enclose_unit(unit, rtol, deadline, eps, seed, report)
-    pair = Comparison(unit.net, unit.target)
-    return _enclose_here(pair, Ball(1.0), rtol, deadline, eps, seed, report)
+        return enclose_unit(unit, request)
+    return _enclose_here(Comparison(unit.net, unit.target), Ball(1.0), request)
 
 
-def _enclose_here(
-    pair: Comparison,
-    domain: Domain,
-    rtol: float,
-    deadline: Deadline,
-    eps: float | None,
-    seed: int,
-    report: Report,
-) -> Enclosure:
+def _enclose_here(pair: Comparison, domain: Domain, request: Request) -> Enclosure:
     """`enclose_pair` on the domain itself.
 
     Networks of one hidden layer have engines of their own, output by output, each with its share of
@@ -91,27 +63,32 @@ def _enclose_here(
     the networks are near copies of each other.
     """
     deep = pair.on(domain)
+    deadline, eps = request.deadline, request.eps
     if pair.outputs is None:
-        return deep.enclose(rtol, deadline, eps=eps, seed=seed, report=report)
+        return _by_any_layers(deep, request)
     if _is_quick(pair, domain):
         net, target = pair.outputs[0]
-        quick = _enclose_output(net, target, domain, rtol, deadline, eps, seed, report)
-        return with_floor(quick, deep, rtol, eps)
+        return with_floor(_enclose_output(net, target, domain, request), deep, request)
     near = deep.are_near or (eps is not None and deep.floor <= eps)
     if near:
-        share = deadline.within(0.5 * deadline.remaining)
-        found = deep.enclose(rtol, share, eps=eps, seed=seed, report=report)
+        found = _by_any_layers(deep, request.within(0.5 * deadline.remaining))
         if found.status == Status.CLOSED:
             return found
     else:
         found = deep.bounded()
     by_outputs = None
     for index, (net, target) in enumerate(pair.outputs):
-        share = deadline.within(deadline.remaining / (len(pair.outputs) - index))
-        one = _enclose_output(net, target, domain, rtol, share, eps, seed, report)
+        share = request.within(deadline.remaining / (len(pair.outputs) - index))
+        one = _enclose_output(net, target, domain, share)
         by_outputs = one if by_outputs is None else _larger(by_outputs, one)
     assert by_outputs is not None
-    return _met(found, by_outputs, rtol, eps)
+    return _met(found, by_outputs, request)
+
+
+def _by_any_layers(deep: DeepComparison, request: Request) -> Enclosure:
+    return deep.enclose(
+        request.rtol, request.deadline, eps=request.eps, seed=request.seed, report=request.report
+    )
 
 
 def _is_quick(pair: Comparison, domain: Domain) -> bool:
@@ -125,18 +102,18 @@ def _is_quick(pair: Comparison, domain: Domain) -> bool:
     return plain and is_small(pair.d, net.network.width + target.network.width)
 
 
-def with_floor(found: Enclosure, deep: DeepComparison, rtol: float, eps: float | None) -> Enclosure:
+def with_floor(found: Enclosure, deep: DeepComparison, request: Request) -> Enclosure:
     """An enclosure of the supremum, not above the floor where it was left open."""
-    return found if found.status == Status.CLOSED else _met(found, deep.bounded(), rtol, eps)
+    return found if found.status == Status.CLOSED else _met(found, deep.bounded(), request)
 
 
-def _met(first: Enclosure, second: Enclosure, rtol: float, eps: float | None) -> Enclosure:
+def _met(first: Enclosure, second: Enclosure, request: Request) -> Enclosure:
     """Two enclosures of the same supremum as one."""
     below = first if first.lower > second.lower else second
     above = first if first.upper < second.upper else second
     lower, upper = below.lower, above.upper
     closed = Status.CLOSED in (first.status, second.status)
-    closed = closed or is_closed(lower, upper, rtol, 0.0, eps)
+    closed = closed or request.closed_by(lower, upper, 0.0)
     status = Status.CLOSED if closed else Status.OPEN
     return Enclosure(lower, upper, below.witness, status, above.method)
 
@@ -151,36 +128,16 @@ def _larger(first: Enclosure, second: Enclosure) -> Enclosure:
 
 
 def _enclose_output(
-    net: Homogenised,
-    target: Homogenised,
-    domain: Domain,
-    rtol: float,
-    deadline: Deadline,
-    eps: float | None,
-    seed: int,
-    report: Report,
+    net: Homogenised, target: Homogenised, domain: Domain, request: Request
 ) -> Enclosure:
     chart = Chart.of(domain, net.network.d - 1)
     if not (net.biased or target.biased) and chart.shape == "ball" and not chart.center.any():
-        pair = UnitPair.of(_without_constant(net.network), _without_constant(target.network))
-        radius = float(chart.scale[0])
-        unit_eps = pair.unit_eps(eps, radius)
-        found = enclose_unit(pair, rtol, deadline, unit_eps, seed, report)
-        return pair.at(found, radius, rtol, eps)
-    return enclose_on(net, target, chart, rtol, deadline, eps=eps, seed=seed, report=report)
+        plain, goal = _without_constant(net.network), _without_constant(target.network)
+        return over_ball(plain, goal, float(chart.scale[0]), request, enclose_unit)
+    return enclose_on(net, target, chart, request)
 
 
-def enclose_on(
-    net: Homogenised,
-    target: Homogenised,
-    chart: Chart,
-    rtol: float,
-    deadline: Deadline,
-    *,
-    eps: float | None,
-    seed: int,
-    report: Report,
-) -> Enclosure:
+def enclose_on(net: Homogenised, target: Homogenised, chart: Chart, request: Request) -> Enclosure:
     """Enclose sup |net - target| over the chart's domain; KeyboardInterrupt propagates."""
     exact = net.network, target.network
     flat = net.biased or target.biased or not isinstance(chart.domain, Orthant)
@@ -205,9 +162,9 @@ def enclose_on(
     ]
     noise = noise_of(mass, exact[0].width + exact[1].width + 2)
     lower, upper, witness, method = search_problems(
-        problems, attained, noise, rtol, eps, deadline, seed, report, Place(chart.shape, flat)
+        problems, attained, noise, request, Place(chart.shape, flat)
     )
-    closed = is_closed(lower, upper, rtol, noise, eps)
+    closed = request.closed_by(lower, upper, noise)
     return Enclosure(lower, upper, witness, Status.CLOSED if closed else Status.OPEN, method)
 
 

@@ -19,13 +19,14 @@ from slth.certify.enclose import (
 )
 from slth.certify.enclose_domain import enclose_pair, with_floor
 from slth.certify.prepare import compile_for
+from slth.certify.request import Request
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
-from slth.certify.unit_pair import UnitPair, is_ordinary, unit_threshold
+from slth.certify.unit_pair import UnitPair, are_closed, is_ordinary, unit_threshold
 from slth.deep import DeepNetwork
 from slth.domain import Ball
 from slth.errors import InvalidInput, require_positive, require_seed, require_time_limit
 from slth.layers import Dense, bias_of
-from slth.limits import Deadline, silent, stopped_by_interrupt
+from slth.limits import Deadline, stopped_by_interrupt
 from slth.network import BoolArray, ReLUNetwork
 from slth.rounding.scaling import into_radius, scaled_down, scaled_up
 from slth.solution import Enclosure, Enclosures, Status
@@ -304,9 +305,7 @@ class _Run:
             shift = int(np.frexp(self._radius)[1])
             attained = differences.attained(np.ldexp(points, -shift), inside=True)
             lower = scaled_down(attained, 1.0, shift)
-        closed = (upper - lower <= self._rtol * upper) | (upper <= noise)
-        if self._eps is not None:
-            closed |= (upper <= self._eps) | (lower > self._eps)
+        closed = are_closed(lower, upper, self._rtol, noise, self._eps)
         self._lower[which], self._upper[which], self._closed[which] = lower, upper, closed
         self._witness[which] = np.where(lower[:, None] > 0.0, points, np.nan)
         for k in np.flatnonzero(~closed).tolist():
@@ -314,15 +313,14 @@ class _Run:
 
     def _enclose_one(self, b: int, plain: bool, deadline: Deadline) -> Enclosure:
         pair = self._pairs.comparison(b)
-        rtol, eps, seed = self._rtol, self._eps, self._seed
-        where = Ball(self._radius)
+        request = Request(self._rtol, self._eps, deadline, self._seed)
         if not plain or b not in self._found:
-            return enclose_pair(pair, where, rtol, deadline, eps=eps, seed=seed, report=silent)
+            return enclose_pair(pair, Ball(self._radius), request)
         unit = UnitPair(ReLUNetwork.of(pair.net), ReLUNetwork.of(pair.target), 0)
-        unit_eps = unit.unit_eps(eps, self._radius)
-        further = enclose_further(unit, self._found[b], rtol, deadline, unit_eps, seed)
-        floored = with_floor(further, pair.on(Ball(1.0)), rtol, unit_eps)
-        return unit.at(floored, self._radius, rtol, eps)
+        asked = request.about(unit.unit_eps(self._eps, self._radius))
+        further = enclose_further(unit, self._found[b], asked)
+        floored = with_floor(further, pair.on(Ball(1.0)), asked)
+        return unit.at(floored, self._radius, self._rtol, self._eps)
 
     def _size(self, b: int) -> float:
         """An upper bound that costs nothing."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from slth.certify.problem.cheap import noise_of
 from slth.certify.values import difference
-from slth.network import FloatArray, ReLUNetwork
+from slth.network import BoolArray, FloatArray, ReLUNetwork
 from slth.rounding.outward import TINY
 from slth.rounding.scaling import near_in_radius, scaled_down, scaled_up
 from slth.solution import Enclosure, Status
@@ -163,6 +163,18 @@ def is_closed(lower: float, upper: float, rtol: float, noise: float, eps: float 
     return upper - lower <= rtol * upper < np.inf and (
         Fraction(upper) - Fraction(lower) <= Fraction(rtol) * Fraction(upper)
     )
+
+
+def are_closed(
+    lower: FloatArray, upper: FloatArray, rtol: float, noise: FloatArray, eps: float | None
+) -> BoolArray:
+    """`is_closed` for arrays; rationals are compared only where rounding could decide."""
+    gap, allowed = upper - lower, rtol * upper
+    # Both are off by at most 2^-53 of themselves, where they are normal numbers.
+    closed = (gap <= allowed * (1.0 - 2.0**-50)) & (allowed > _LEAST_EPS) & (upper < np.inf)
+    for k in np.flatnonzero(~closed).tolist():
+        closed[k] = is_closed(float(lower[k]), float(upper[k]), rtol, float(noise[k]), eps)
+    return closed
 
 
 def is_ordinary(net: ReLUNetwork, target: ReLUNetwork) -> bool:

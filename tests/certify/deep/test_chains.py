@@ -24,16 +24,8 @@ from slth.certify.deep.chain_kernels import (
 )
 from slth.certify.deep.program import Bend, Move
 from slth.rounding.outward import UNIT
+from tests.certify.deep.cancelling import cancelling_layer, cancelling_row, exact_dot, number
 from tests.certify.deep.networks import dense, rounded
-
-
-def number(value):
-    return Fraction(float(value))
-
-
-def dot(row, point):
-    pairs = zip(np.asarray(row).tolist(), np.asarray(point).tolist(), strict=True)
-    return sum((Fraction(w) * Fraction(h) for w, h in pairs), Fraction(0))
 
 
 def chain(generator, slope, widths=(6, 7, 5)):
@@ -174,14 +166,10 @@ def image_at(x, matrix, bias, **given):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_image_of_a_point_holds_the_exact_value(seed):
-    generator = np.random.default_rng(seed)
-    size = int(generator.integers(2, 40))
-    weight = generator.standard_normal((5, size)) * 10.0 ** generator.integers(-8, 8, (5, size))
-    x = generator.standard_normal(size) * 10.0 ** generator.integers(-8, 8, size)
-    bias = -(weight @ x)
+    weight, x, bias = cancelling_layer(seed)
     low, high = image_at(x, weight, bias)
     for k in range(5):
-        assert number(low[k]) <= dot(weight[k], x) + number(bias[k]) <= number(high[k])
+        assert number(low[k]) <= exact_dot(weight[k], x) + number(bias[k]) <= number(high[k])
 
 
 def test_the_image_of_a_box_holds_its_corners():
@@ -196,7 +184,7 @@ def test_the_image_of_a_box_holds_its_corners():
 def test_products_that_underflow_are_covered():
     weight, x = np.full((1, 8), 2.0**-540), np.full(8, 0.98 * 2.0**-535)
     low, high = image_at(x, weight, np.zeros(1))
-    assert number(low[0]) <= dot(weight[0], x) <= number(high[0])
+    assert number(low[0]) <= exact_dot(weight[0], x) <= number(high[0])
 
 
 def test_stated_rounding_is_added():
@@ -217,15 +205,12 @@ def place_of(low, high, center=None, radius=-1.0):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_highest_value_where_it_cancels(seed):
-    generator = np.random.default_rng(seed)
-    row = generator.standard_normal(40) * 10.0 ** generator.integers(-6, 6, 40)
-    x = generator.standard_normal(40) * 10.0 ** generator.integers(-6, 6, 40)
-    row[-1] -= row @ x / x[-1]
+    row, x = cancelling_row(seed)
     for rows in (row, -row):
-        assert number(_highest(rows, place_of(x, x))) >= dot(rows, x)
+        assert number(_highest(rows, place_of(x, x))) >= exact_dot(rows, x)
         # A ball of no extent around the point, in a wide box.
         around = place_of(x - 1e9, x + 1e9, x, 0.0)
-        assert number(_highest(rows, around)) >= dot(rows, x)
+        assert number(_highest(rows, around)) >= exact_dot(rows, x)
 
 
 def test_the_highest_value_on_a_ball_is_rounded_up():
@@ -233,7 +218,7 @@ def test_the_highest_value_on_a_ball_is_rounded_up():
     for _ in range(300):
         row = generator.standard_normal(4)
         top = number(_highest(row, place_of([-9.0] * 4, [9.0] * 4, [0.0] * 4, 0.7)))
-        assert top**2 >= Fraction(0.7) ** 2 * dot(row, row)
+        assert top**2 >= Fraction(0.7) ** 2 * exact_dot(row, row)
 
 
 def test_the_last_sums_are_rounded_up():

@@ -14,6 +14,7 @@ from slth.certify.deep.bounds import relax
 from slth.certify.deep.forward import Range, image
 from slth.certify.deep.program import Affine
 from slth.certify.deep.region import Region
+from tests.certify.deep.cancelling import cancelling_layer
 from tests.certify.deep.exact_line import exact_values
 
 
@@ -31,12 +32,7 @@ def exact_image(part, x):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_image_of_a_point_holds_the_exact_value(seed):
-    generator = np.random.default_rng(seed)
-    # Sums that cancel to far below a unit in the last place of their terms.
-    size = int(generator.integers(2, 40))
-    weight = generator.standard_normal((5, size)) * 10.0 ** generator.integers(-8, 8, (5, size))
-    x = generator.standard_normal(size) * 10.0 ** generator.integers(-8, 8, size)
-    bias = -(weight @ x)
+    weight, x, bias = cancelling_layer(seed)
     part = affine(weight, bias)
     low, high = image(part, Range(x[None], x[None]))
     for k, value in enumerate(exact_image(part, x.tolist())):

@@ -12,16 +12,8 @@ from slth.certify.deep.forward import Range, Values, image
 from slth.certify.deep.program import Affine, Bend
 from slth.certify.deep.region import Region
 from slth.rounding.outward import UNIT
+from tests.certify.deep.cancelling import cancelling_row, exact_dot, number
 from tests.certify.deep.exact_line import exact_values
-
-
-def exact_dot(row, point):
-    pairs = zip(np.asarray(row).tolist(), np.asarray(point).tolist(), strict=True)
-    return sum(Fraction(w) * Fraction(h) for w, h in pairs)
-
-
-def number(value):
-    return Fraction(float(value))
 
 
 def test_many_products_that_underflow_are_covered():
@@ -105,10 +97,7 @@ def test_coefficients_that_meet_at_the_inputs_are_paid_for():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_highest_value_at_a_point_where_it_cancels(seed):
-    generator = np.random.default_rng(seed)
-    row = generator.standard_normal(40) * 10.0 ** generator.integers(-6, 6, 40)
-    x = generator.standard_normal(40) * 10.0 ** generator.integers(-6, 6, 40)
-    row[-1] -= row @ x / x[-1]
+    row, x = cancelling_row(seed)
     region = Region(x[None], x[None], None)
     for rows in (row, -row):
         assert number(region.highest(rows[None, None])[0, 0]) >= exact_dot(rows, x)

@@ -100,10 +100,10 @@ class DeepComparison:
         self, rtol: float, deadline: Deadline, *, eps: float | None, seed: int, report: Report
     ) -> Enclosure:
         """Enclose the supremum of the largest |net_i - target_i|; KeyboardInterrupt propagates."""
-        program = self.difference.program
-        incumbent = Incumbent(program, self.region, Chart.of(self.domain, self.net.d))
         if self.overflows:
             return self.bounded()
+        program = self.difference.program
+        incumbent = Incumbent(program, self.region, Chart.of(self.domain, self.net.d))
         if self.by_interval == 0.0 or (eps is not None and self.by_interval <= eps):
             return _enclosure(incumbent, self.by_interval, rtol, eps, "intervals")
         if eps is not None and self.floor <= eps:

@@ -62,9 +62,7 @@ class BoxSearch:
     goal: Goal
     closed: float = 0.0
     nodes: int = 0
-    _heap: list[tuple[float, int, FloatArray, FloatArray, Axes, Signs]] = field(
-        default_factory=list
-    )
+    _heap: list[_Entry] = field(default_factory=list)
 
     @property
     def upper(self) -> float:
