@@ -1,6 +1,7 @@
 """Clocks of limits: compiling stands still, lent clocks reach every deadline, Ctrl-C stops."""
 
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -26,13 +27,17 @@ def test_compiling_does_not_count():
         def outer(x):
             return inner(x) + inner(2 * x)
 
-        wall = limits._monotonic()
+        # The clock is read within the readings of one and around those of the other.
+        around = time.monotonic()
         start = limits._working_seconds()
+        within = time.monotonic()
         outer(np.ones(3))
-        took, worked = limits._monotonic() - wall, limits._working_seconds() - start
+        within = time.monotonic() - within
+        worked = limits._working_seconds() - start
+        around = time.monotonic() - around
         spent = compiling.seconds - before
-        assert 0.0 < spent <= took
-        assert worked == pytest.approx(took - spent, abs=1e-3)
+        assert 0.0 < spent <= within
+        assert within - 1e-9 <= worked + spent <= around + 1e-9
         assert compiling.cpu_seconds > cpu
         # Kernels that others call are compiled within those: told once.
         assert told == [__name__]

@@ -34,21 +34,12 @@ def silent(progress: Progress) -> None:
 
 
 _clock: ContextVar[Clock | None] = ContextVar("_clock", default=None)
-_monotonic = time.monotonic
-
-
-def _clock_in_use() -> Clock:
-    lent = _clock.get()
-    if lent is not None:
-        return lent
-    # A test may put another clock there.
-    return _working_seconds if time.monotonic is _monotonic else time.monotonic
 
 
 def _working_seconds() -> float:
     """Seconds, which stand still while this process compiles: a compiled kernel is kept for good,
     and no limit pays for it."""
-    return _monotonic() - compiling.seconds
+    return time.monotonic() - compiling.seconds
 
 
 @contextmanager
@@ -68,7 +59,7 @@ class Deadline:
     def __init__(self, seconds: float = math.inf, clock: Clock | None = None) -> None:
         """clock: gives seconds; None: those of this machine, without what was spent on compiling,
         or the clock of `measured_by`. `within` hands it on."""
-        self._clock = _clock_in_use() if clock is None else clock
+        self._clock = clock or _clock.get() or _working_seconds
         self._started = self._clock()
         self._seconds = seconds
         self._stopped, self._interrupted = threading.Event(), threading.Event()

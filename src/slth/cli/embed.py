@@ -18,6 +18,7 @@ from slth.domain import Ball, Box
 from slth.doors.files import write_network, writer_for
 from slth.embed import embed as prune
 from slth.embed.assemble import Construction
+from slth.embed.file import write
 from slth.errors import InvalidInput
 from slth.solution import Status
 
@@ -121,7 +122,7 @@ def embed(
             highlight=False,
         )
     with after_answer():
-        found.save(out)
+        write(out, data)
         if module is not None:
             write_network(found.pruned, module)
     return 0 if found.status == Status.REACHED else 1

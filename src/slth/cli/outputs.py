@@ -54,22 +54,20 @@ def _require_writable(option: str, path: Path, force: bool) -> None:
             expected="a file name",
             fix=f"Name a file in it: {path / 'NAME'}",
         )
-    # A file is replaced in its folder; what is no regular file is written to directly.
-    regular = not path.exists() or path.is_file()
+    # A file is replaced in its folder; a pipe or a device is written to directly.
     final = Path(os.path.realpath(path))
-    for needed in (
-        (final.parent, final)
-        if regular and path.exists()
-        else ((final.parent,) if regular else (path,))
-    ):
-        if not os.access(needed, os.W_OK):
+    needed = [final] if path.exists() else []
+    if path.is_file() or not path.exists():
+        needed.append(final.parent)
+    for place in needed:
+        if not os.access(place, os.W_OK):
             raise InvalidInput(
                 f"--{option} cannot be written",
-                got=f"{needed}: no permission, or a read-only file system",
+                got=f"{place}: no permission, or a read-only file system",
                 expected="a file in a folder that can be written",
                 fix="Choose another file or folder.",
             )
-    if regular and path.exists() and not force and not is_ours(path):
+    if path.is_file() and not force and not is_ours(path):
         raise InvalidInput(
             f"--{option} exists and was not written by slth",
             got=str(path),

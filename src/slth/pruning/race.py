@@ -77,7 +77,6 @@ class Race(Generic[P]):
         net = problem.net
         self._mask = Mask(np.zeros(net.hidden.shape, np.bool_), np.zeros(net.width, np.bool_))
         self._error: Enclosure | None = None
-        self._interrupted = False
 
     # What is asked.
 
@@ -150,14 +149,14 @@ class Race(Generic[P]):
             try:
                 work()
             except KeyboardInterrupt:
-                self._interrupted = True
+                self.deadline.interrupt()
         if self.interrupted:
             self.stats["interrupted"] = True
 
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended the work."""
-        return self._interrupted or self.deadline.interrupted
+        return self.deadline.interrupted
 
     # What comes in.
 

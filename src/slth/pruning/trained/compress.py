@@ -178,7 +178,7 @@ def _compression(
     masks = tuple(hidden.split(found.kept))
     stats = {"dead": free.dead, "unread": free.unread, "parallel": free.parallel, **found.stats}
     return Compression(
-        hidden.pruned(masks), tuple(masks), found.error, found.status, found.least, network, stats
+        hidden.pruned(masks), masks, found.error, found.status, found.least, network, stats
     )
 
 

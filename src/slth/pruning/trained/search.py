@@ -165,7 +165,7 @@ class Removal:
 
     def _proven(self, kept: BoolArray, eps: float) -> Enclosure | None:
         """The certified error if it is at most eps; a point that shows more is remembered."""
-        error = self._certified(kept, eps, self._limit(_SHARE))
+        error = self._certified(kept, eps, _SHARE * self.deadline.remaining)
         if error.upper <= eps:
             return error
         if error.witness is not None:
@@ -180,17 +180,12 @@ class Removal:
         """The network without what goes for nothing: equal on the domain."""
         return self.hidden.pruned(self.hidden.split(self.free.needed))
 
-    def _certified(self, kept: BoolArray, eps: float | None, limit: float | None) -> Enclosure:
+    def _certified(self, kept: BoolArray, eps: float | None, seconds: float) -> Enclosure:
         if not (self.free.needed & ~kept).any():
             return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal on the domain")
         pruned = self.hidden.pruned(self.hidden.split(kept))
-        if limit is not None:
-            limit = None if math.isinf(limit) else max(limit, 1e-3)
+        limit = max(seconds, 1e-3) if math.isfinite(seconds) else None
         return certify(pruned, self._base, domain=self.domain, eps=eps, time_limit=limit)
-
-    def _limit(self, share: float) -> float | None:
-        left = share * self.deadline.remaining
-        return max(left, 1e-3) if math.isfinite(left) else None
 
     def _order(self, allowed: Callable[[float], bool]) -> list[int]:
         """Units in the order of removal: each time the one of the least sampled error among those
@@ -219,7 +214,7 @@ class Removal:
         """The longest start of the order whose removal is proven, by halving; what goes for nothing
         needs no other proof."""
         best = self.free.needed.copy()
-        found = self._certified(best, None, None)
+        found = self._certified(best, None, math.inf)
         low, high = 0, len(order)
         guess = high
         while low < high and not self.deadline.expired:
