@@ -18,8 +18,6 @@ from slth.layers import FloatArray
 
 # Bytes of a file that are read: the largest networks that can be bounded are far smaller.
 _MOST_BYTES = 1 << 31
-# Numbers in one input: a color image of 1,000 x 1,000 pixels.
-_MOST_INPUTS = 3_000_000
 # Nodes of a graph: each is worked out by onnx's evaluator, which takes about a millisecond.
 _MOST_NODES = 10_000
 # Products of all layers that are made on the way, with one for each constant (2 GiB, a minute): a
@@ -167,8 +165,8 @@ class Graph:
         axes = [axis.dim_value if axis.HasField("dim_value") else 0 for axis in kind.shape.dim]
         if len(axes) > 1 and axes[0] == 0:
             axes[0] = 1
-        if not axes or min(axes) < 1 or math.prod(axes) > _MOST_INPUTS:
-            raise unusable(self.name, f"an input of shape {axes}, not known or too large")
+        if not axes or min(axes) < 1:
+            raise unusable(self.name, f"an input of shape {axes}, which is not known")
         return tuple(axes)
 
     def network(self) -> DeepNetwork:
