@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from slth.doors.onnx.library import options_of
+
 
 def evaluated(onnx: Any, node: Any, given: dict[str, np.ndarray], opset: int) -> dict[str, Any]:
     """The outputs of a node of that operator set by name. The evaluator raises anything for a node
@@ -20,6 +22,9 @@ def evaluated(onnx: Any, node: Any, given: dict[str, np.ndarray], opset: int) ->
         # The evaluator takes the statistics of the batch before set 14, though one output means
         # the given ones; set 14 has neither momentum's other meaning nor `spatial`.
         nodes, opset = [_of_set_14(onnx, node)], 14
+    elif node.op_type == "Softmax" and opset < 13:
+        # The evaluator takes one axis where the standard of these sets takes all from it on.
+        nodes, opset = _of_set_13(onnx, node, given[node.input[0]].shape), 13
     elif node.op_type == "AveragePool":
         nodes = _sums_over_counts(onnx, node, given[node.input[0]])
         given = given | _ones(onnx, node, given[node.input[0]])
@@ -45,13 +50,24 @@ def _of_set_14(onnx: Any, node: Any) -> Any:
     return later
 
 
+def _of_set_13(onnx: Any, node: Any, shape: tuple[int, ...]) -> list[Any]:
+    make, array = onnx.helper.make_node, onnx.numpy_helper.from_array(np.array(shape, np.int64))
+    axis = options_of(onnx, node).get("axis", 1)
+    return [
+        make("Flatten", [node.input[0]], ["\0flat"], axis=axis),
+        make("Softmax", ["\0flat"], ["\0soft"], axis=1),
+        make("Constant", [], ["\0shape"], value=array),
+        make("Reshape", ["\0soft", "\0shape"], [node.output[0]]),
+    ]
+
+
 # Names of values that no graph has.
 _DOWN, _ACROSS, _IMAGE, _SIZE = "\0down", "\0across", "\0image", "\0size"
 
 
 def _ones(onnx: Any, node: Any, value: np.ndarray) -> dict[str, np.ndarray]:
     """What `_sums_over_counts` reads beside the value."""
-    options = _options(onnx, node)
+    options = options_of(onnx, node)
     height, width = options["kernel_shape"]
     channels = value.shape[1]
     made = {
@@ -67,7 +83,7 @@ def _sums_over_counts(onnx: Any, node: Any, value: np.ndarray) -> list[Any]:
     """An average pool as sums over columns, then over rows, divided by how many are summed. The
     evaluator's own pool goes through every number under every kernel in Python: half a minute for
     a kernel of 5,000 x 5,000."""
-    options, make = _options(onnx, node), onnx.helper.make_node
+    options, make = options_of(onnx, node), onnx.helper.make_node
     strides, pads = options.get("strides", [1, 1]), options.get("pads", [0, 0, 0, 0])
     group = value.shape[1]
     down = {"strides": [strides[0], 1], "pads": [pads[0], 0, pads[2], 0], "group": group}
@@ -88,7 +104,3 @@ def _sums_over_counts(onnx: Any, node: Any, value: np.ndarray) -> list[Any]:
             make("Conv", ["\0c", _ACROSS], [count], **across),
         ]
     return [*nodes, make("Div", ["\0sum", count], [node.output[0]])]
-
-
-def _options(onnx: Any, node: Any) -> dict[str, Any]:
-    return {part.name: onnx.helper.get_attribute_value(part) for part in node.attribute}
