@@ -20,8 +20,8 @@ from tests.doors.test_onnx import ALONE, WRITTEN
 from tests.doors.test_roundings import written_nnet
 from tests.doors.test_vnnlib import UNIT, V2
 
-# Sums below this do not overflow in single precision.
-_FLOAT32 = 1e38
+# Sums below these do not overflow in single and in double precision.
+_FLOAT32, _FLOAT64 = 3.4e38, 1.7e308
 NUMBERS = [0, 1, -1, 2, 3, 7, 127, 255, 256, 2**31 - 1, 2**31, 2**40, 2**62, -(2**31)]
 SPEC = V2 + "(assert (and (<= X[0,0] 1.0) (>= X[0,0] 0.0) (== X[0,1] 0.5)))\n"
 
@@ -200,11 +200,15 @@ def judge(path, ending, data):
         wide = ending != "onnx"
         mine = _far(network.steps, points.astype(np.longdouble).T).T if wide else network(points)
         size, accuracy = network_size(network), 1e-4
-    if not np.isfinite(values).all() or not size < (np.inf if wide else _FLOAT32):
+    most = np.inf
+    if not wide:
+        kinds = _kinds(path)
+        most = _FLOAT32 if onnx.TensorProto.FLOAT in kinds else _FLOAT64
+        if kinds & {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}:
+            # Evaluated in half precision.
+            accuracy, most = 0.05, 6e4
+    if not np.isfinite(values).all() or not size < most:
         return "unjudged"
-    if not wide and _narrow(path):
-        # A model of half precision is evaluated in it.
-        accuracy = 0.05
     assert mine.shape == values.shape
     assert (np.abs(mine - values) <= accuracy * size).all(), f"{mine} is not {values}"
     return "read"
@@ -235,11 +239,11 @@ def network_size(network):
     return size
 
 
-def _narrow(path):
+def _kinds(path):
+    """The types of a model's numbers."""
     model = onnx.load(path)
     kinds = {tensor.data_type for tensor in model.graph.initializer}
-    kinds.add(model.graph.input[0].type.tensor_type.elem_type)
-    return bool(kinds & {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16})
+    return kinds | {model.graph.input[0].type.tensor_type.elem_type}
 
 
 def _onnx_values(path, points):
