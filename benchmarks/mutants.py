@@ -42,7 +42,7 @@ _CHAINS = ("tests/certify/deep/test_chains.py",)
 
 MUTANTS = [
     Mutant(
-        "what the image"s products round",
+        "what the image's products round",
         "check_pair/values.py",
         "spread = (reach + slack * size) @",
         "spread = reach @",
@@ -98,7 +98,7 @@ MUTANTS = [
         _PAIRS,
     ),
     Mutant(
-        "the chord"s room",
+        "the chord's room",
         "check_pair/lines.py",
         "np.where(fixed, 0.0, ends + room)",
         "np.where(fixed, 0.0, ends)",
@@ -154,7 +154,7 @@ MUTANTS = [
         _PAIRS,
     ),
     Mutant(
-        "the ball"s products",
+        "the ball's products",
         "check_pair/leaves.py",
         "best = np.minimum(best, around + lost * _SUMS)",
         "best = np.minimum(best, around)",

@@ -1,4 +1,6 @@
-"""Two networks of files on boxes, certified: `PAIRS=FOLDER python -m benchmarks.pairs [RUNS] [WORD]`.
+"""Two networks of files on boxes, certified.
+
+`PAIRS=FOLDER python -m benchmarks.pairs [RUNS [WORD]]`.
 
 FOLDER holds the public pairs of NNEquiv, NeuroDiff and VeryDiff in ONNX, boxes.json
 ({"name": {"low": [...], "high": [...]}}) and their VNN-LIB files; this repository ships none of
