@@ -49,13 +49,6 @@ MUTANTS = [
         _PAIRS,
     ),
     Mutant(
-        "the halves of the image",
-        "check_pair/values.py",
-        "+ 4.0 * UNIT * size + LEAST\n    slack",
-        "\n    slack",
-        _PAIRS,
-    ),
-    Mutant(
         "products that underflow in the image",
         "check_pair/values.py",
         "widened(spread * (1.0 + 2.0 * slack) + LEAST)",

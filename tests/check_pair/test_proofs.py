@@ -78,6 +78,18 @@ def test_a_label_proof_is_refused_where_labels_differ():
     assert slth.check(proof, base.net, other)["labels"].outcome is Outcome.REFUSED
 
 
+def test_ties_of_outputs_that_are_off_are_proven():
+    weight = np.random.default_rng(0).standard_normal((3, 2))
+    dead = slth.DeepNetwork([slth.Dense(weight, [-9.0] * 3)], "relu")
+    alive = slth.DeepNetwork([slth.Dense(weight, [9.0, 0.0, 0.0])], "relu")
+    for pair in ((dead, alive), (alive, dead)):
+        proof = prove_pair(*pair, slth.Box(-1.0, 1.0), PairClaim(None), Deadline())
+        assert slth.check(proof, *pair)
+        other = slth.DeepNetwork([slth.Dense(weight, [0.0, 9.0, 0.0])], "relu")
+        told = dataclasses.replace(proof, net=alive.digest(), target=other.digest())
+        assert not slth.check(told, alive, other)
+
+
 def test_the_networks_are_those_of_the_file():
     base = proven(0)
     changed = slth.DeepNetwork([slth.Dense(i.weight * 1.0, i.bias) for i in base.net.items])

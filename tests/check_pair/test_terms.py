@@ -54,6 +54,15 @@ def test_ends_far_apart_are_both_in_the_image():
                 assert number(below[0, k]) <= number(sign * end) <= number(above[0, k])
 
 
+def test_a_bias_and_what_it_is_known_up_to_are_rounded_outward():
+    """The sum rounds up by half a unit in the last place of 1, the end by half of one below 1."""
+    x, off = 1.01 * 2.0**-53, 2.0**-52 + 0.99 * 2.0**-54
+    part = Map(np.eye(1), np.ones(1), None, np.array([off]))
+    low, high = image(part, Span(np.array([[x]]), np.array([[x]])))
+    assert number(low[0, 0]) <= 1 + Fraction(x) - Fraction(off)
+    assert number(high[0, 0]) >= 1 + Fraction(x) + Fraction(off)
+
+
 def test_products_that_underflow_are_in_the_image():
     weight, x = np.full((1, 8), 2.0**-540), np.full(8, 0.98 * 2.0**-535)
     low, high = image(map_of(weight, [0.0]), Span(x[None], x[None]))
@@ -206,7 +215,7 @@ def test_what_weights_are_known_up_to_counts(paired):
     target = slth.DeepNetwork([slth.Dense([[1.0, 2.0]], [0.0])])
     steps = together(net, target, []) if paired else apart(net, target)
     top = farthest(plain(steps, paired, at([2.0, -3.0])))
-    assert 2 * 0.25 + 3 * 0.5 + 0.125 <= top[0] <= 2 * (2 * 0.25 + 3 * 0.5 + 0.125) + 1e-9
+    assert 2 * 0.25 + 3 * 0.5 + 0.125 <= top[0] <= 2 * 0.25 + 3 * 0.5 + 0.125 + 1e-8
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

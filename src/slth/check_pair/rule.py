@@ -9,6 +9,7 @@ from flint import arb, ctx  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
 
 from slth.check_pair.leaves import Leaves, Rows
+from slth.check_pair.values import Span
 from slth.layers import FloatArray
 from slth.rounding.outward import UNIT
 
@@ -63,21 +64,30 @@ class LabelRule:
         return (never | every).all(axis=1)
 
     def tops(self, leaves: Leaves, firsts: np.ndarray, seconds: np.ndarray, way: int) -> FloatArray:
-        """At least what a way says is <= 0, for pairs (j, k) of outputs: float64 [B, pairs]."""
+        """At least what a way says is <= 0, for pairs (j, k) of outputs: float64 [B, pairs]; -inf
+        where ranges say what it is for without rounding: net_j <= net_k, or target_k <= target_j.
+        """
         count = leaves.after.net.low.shape[1]
         pairs = np.arange(len(firsts))
         rows = np.zeros((1, len(firsts), count))
         rows[0, pairs, seconds] = 1.0
         rows[0, pairs, firsts] = -1.0
         if way == NEVER:
-            return _less(leaves.highest(Rows(-rows, None, None)), self.margin)
+            top = _less(leaves.highest(Rows(-rows, None, None)), self.margin)
+            return np.where(_below(leaves.after.net, firsts, seconds), -np.inf, top)
         multiplier = way / QUARTERS
         if self.paired and multiplier <= 1.0:
             # target = net - (net - target); quarters are exact.
             functional = Rows((1.0 - multiplier) * rows, None, -rows)
         else:
             functional = Rows(-multiplier * rows, rows, None)
-        return _less(leaves.highest(functional), multiplier * self.margin * (1.0 - 4.0 * UNIT))
+        top = _less(leaves.highest(functional), multiplier * self.margin * (1.0 - 4.0 * UNIT))
+        return np.where(_below(leaves.after.target, seconds, firsts), -np.inf, top)
+
+
+def _below(values: Span, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Whether one output is at most another by their ranges: bool [B, pairs]."""
+    return values.high[:, first] <= values.low[:, second]
 
 
 def _less(top: FloatArray, margin: float) -> FloatArray:

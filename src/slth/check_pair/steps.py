@@ -53,11 +53,12 @@ class Map:
     def minus(self, other: Map) -> Map:
         """The map of the differences; a float subtraction is off by at most u of its result."""
         weight, bias = self.weight - other.weight, self.bias - other.bias
-        off = 2.0 * UNIT * abs(weight)
+        off = UNIT * abs(weight)
         for part in (self.off, other.off):
-            off = off if part is None else off + 2.0 * part
-        bias_off = 2.0 * (UNIT * np.abs(bias) + self.bias_off + other.bias_off)
-        return Map(weight, bias, off, bias_off)
+            off = off if part is None else off + part
+        bias_off = UNIT * np.abs(bias) + self.bias_off + other.bias_off
+        # Sums of a few numbers >= 0, each rounded once more.
+        return Map(weight, bias, off * (1.0 + 2.0**-50), bias_off * (1.0 + 2.0**-50))
 
 
 def _taken(array: FloatArray, order: np.ndarray) -> FloatArray:

@@ -45,8 +45,8 @@ def image(part: Map, values: Span, bias: bool = True) -> Span:
     """W h + b, or W h, for h in the span."""
     size = values.size
     center = 0.5 * values.low + 0.5 * values.high
-    # The halves and the sum round; one relative unit of the ends is more than all of it.
-    reach = 0.5 * (values.high - values.low) + 4.0 * UNIT * size + LEAST
+    # What the middle and the half of the span round, 3 u of the ends, is among the 16 more terms.
+    reach = 0.5 * (values.high - values.low)
     slack = 2.0 * part.terms * UNIT
     middle = center @ part.weight.T
     spread = (reach + slack * size) @ abs(part.weight).T
