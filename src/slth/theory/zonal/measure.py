@@ -156,9 +156,34 @@ def _seen(d: int, angles: FloatArray, latitudes: FloatArray) -> FloatArray:
     return along * betainc(0.5, b, square) / 2.0 + across * constant * (1.0 - square) ** b / (d - 2)
 
 
+@dataclass(frozen=True)
+class Guess:
+    """A measure in plain numbers, as it can be written down.
+
+    Attributes:
+        places: latitudes t_k in [0, 1).
+        multipliers: mu_k, of any total variation > 0.
+        value: what the program that chose them says they prove.
+    """
+
+    places: tuple[float, ...]
+    multipliers: tuple[float, ...]
+    value: float
+
+    def measure(self, d: int) -> ZonalMeasure:
+        """The same of total variation 1, in balls."""
+        with precision(_BITS):
+            return ZonalMeasure.of(d, list(self.places), [float_ball(w) for w in self.multipliers])
+
+
 def fitted(
-    d: int, angles: FloatArray, upper: FloatArray, lower: FloatArray, scale: float
-) -> ZonalMeasure | None:
+    d: int,
+    angles: FloatArray,
+    upper: FloatArray,
+    lower: FloatArray,
+    scale: float,
+    strength: float = 1.0,
+) -> Guess | None:
     """The measure that bounds given units best on a grid of latitudes: max over mu of
     F - sum_b upper_b max(0, I_b) + lower_b max(0, -I_b), by its dual, the least error of
     sum_b M(theta_b, .) z_b, -lower <= z <= upper, against relu. None where the program fails.
@@ -168,6 +193,7 @@ def fitted(
         angles: float64 [B] in [0, pi/2], of bins of units.
         upper, lower: float64 [B], the sums of alpha_i > 0 and of -alpha_i > 0 in each bin.
         scale: the grid is geometric, finest there.
+        strength: against so many times relu.
     """
     latitudes = np.concatenate([[0.0], np.geomspace(0.05 * scale, 0.98, 2 * _LATITUDES)])
     used = upper + lower > 0.0
@@ -175,7 +201,7 @@ def fitted(
     size = np.maximum(upper, lower)[used]
     seen = _seen(d, angles[used], latitudes) * size
     one = np.ones((latitudes.shape[0], 1))
-    wanted = latitudes / 2.0
+    wanted = strength * latitudes / 2.0
     found = linprog(
         np.r_[np.zeros(seen.shape[1]), 1.0],
         A_ub=np.block([[seen, -one], [-seen, -one]]),
@@ -194,6 +220,5 @@ def fitted(
     kept = np.abs(weights) > _NOISE * np.abs(weights).max(initial=0.0)
     if not kept.any():
         return None
-    with precision(_BITS):
-        chosen = [float_ball(w) for w in weights[kept].tolist()]
-        return ZonalMeasure.of(d, latitudes[kept].tolist(), chosen)
+    places, chosen = latitudes[kept].tolist(), weights[kept].tolist()
+    return Guess(tuple(places), tuple(chosen), float(found.fun))
