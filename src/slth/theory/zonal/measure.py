@@ -9,11 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from flint import arb
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_matrix, eye_array, hstack, vstack
-from scipy.special import betainc, gammaln
 
 from slth.theory.arithmetic import float_ball, precision, total
 from slth.theory.zonal.integral import mean_size_of
@@ -101,8 +99,10 @@ def programmed(
     latitudes = np.concatenate([[0.0], np.geomspace(0.05 * scale, 0.98, _LATITUDES)])
     edges = np.concatenate([[0.0], np.geomspace(0.02 * scale, math.pi / 2, _ANGLES)])
     middles = np.sqrt(edges[1:] * np.maximum(edges[:-1], edges[1:] / 4.0))
-    mass = np.diff(betainc((d - 1) / 2.0, 0.5, np.sin(edges) ** 2))
-    size = math.exp(gammaln((d + 1) / 2.0) - gammaln(d / 2.0)) / math.sqrt(math.pi)
+    mass = np.diff(scipy.special.betainc((d - 1) / 2.0, 0.5, np.sin(edges) ** 2))
+    size = math.exp(
+        scipy.special.gammaln((d + 1) / 2.0) - scipy.special.gammaln(d / 2.0)
+    ) / math.sqrt(math.pi)
     per_unit = _seen(d, middles, latitudes) * (mass * size)
     for factor in _RESCALED:
         found = _least(per_unit, latitudes / 2.0, relative, factor * width)
@@ -121,17 +121,17 @@ def _least(
     for, and the multipliers of the rows. The rows are divided by `relative`."""
     seen, goal = per_unit * (width / relative), wanted / relative
     rows, columns = seen.shape
-    free, one = eye_array(columns), csr_matrix(np.ones((columns, 1)))
-    none = csr_matrix((rows, 1))
-    matrix = vstack(
+    free, one = scipy.sparse.eye_array(columns), scipy.sparse.csr_matrix(np.ones((columns, 1)))
+    none = scipy.sparse.csr_matrix((rows, 1))
+    matrix = scipy.sparse.vstack(
         [
-            hstack([csr_matrix(seen), none]),
-            hstack([csr_matrix(-seen), none]),
-            hstack([free, -one]),
-            hstack([-free, -one]),
+            scipy.sparse.hstack([scipy.sparse.csr_matrix(seen), none]),
+            scipy.sparse.hstack([scipy.sparse.csr_matrix(-seen), none]),
+            scipy.sparse.hstack([free, -one]),
+            scipy.sparse.hstack([-free, -one]),
         ]
     )
-    found = linprog(
+    found = scipy.optimize.linprog(
         np.r_[np.zeros(columns), 1.0],
         A_ub=matrix.tocsr(),
         b_ub=np.r_[goal + 1.0, 1.0 - goal, np.zeros(2 * columns)],
@@ -152,8 +152,12 @@ def _seen(d: int, angles: FloatArray, latitudes: FloatArray) -> FloatArray:
     across = np.sin(angles) * np.sqrt(1.0 - latitudes**2)[:, None]
     square = np.minimum(along / across, 1.0) ** 2
     b = (d - 2) / 2.0
-    constant = math.exp(gammaln((d - 1) / 2.0) - gammaln(b)) / math.sqrt(math.pi)
-    return along * betainc(0.5, b, square) / 2.0 + across * constant * (1.0 - square) ** b / (d - 2)
+    constant = math.exp(
+        scipy.special.gammaln((d - 1) / 2.0) - scipy.special.gammaln(b)
+    ) / math.sqrt(math.pi)
+    return along * scipy.special.betainc(0.5, b, square) / 2.0 + across * constant * (
+        1.0 - square
+    ) ** b / (d - 2)
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ def fitted(
     seen = _seen(d, angles[used], latitudes) * size
     one = np.ones((latitudes.shape[0], 1))
     wanted = strength * latitudes / 2.0
-    found = linprog(
+    found = scipy.optimize.linprog(
         np.r_[np.zeros(seen.shape[1]), 1.0],
         A_ub=np.block([[seen, -one], [-seen, -one]]),
         b_ub=np.r_[wanted, -wanted],

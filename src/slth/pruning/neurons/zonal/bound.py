@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc
+import scipy
 
 from slth.network import FloatArray
 from slth.theory.zonal import Guess, Profile, fitted, profile_of
@@ -47,7 +47,7 @@ class Surroundings:
         """What surrounds a direction where output weight of that sum of |alpha_i| is spread evenly
         over directions and signs."""
         edges = _edges(scale)
-        both = 0.5 * mass * np.diff(betainc((d - 1) / 2.0, 0.5, np.sin(edges) ** 2))
+        both = 0.5 * mass * np.diff(scipy.special.betainc((d - 1) / 2.0, 0.5, np.sin(edges) ** 2))
         return cls(edges, both, both)
 
     def chosen(self, d: int, scale: float, strength: float = 1.0) -> Guess | None:
