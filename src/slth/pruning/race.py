@@ -17,7 +17,7 @@ import numpy as np
 from slth.certify.unit_pair import UnitPair
 from slth.limits import Deadline, Progress, Report, stopped_by_interrupt
 from slth.network import Mask, ReLUNetwork
-from slth.proof import RefutationProof
+from slth.proof import Refutation
 from slth.pruning.finding import OPTIMALITY, Aim, Finding, OfAll, OfTicket, status_of
 from slth.rounding.scaling import scaled_down, scaled_up
 from slth.solution import Enclosure, Solution, Status, Stop
@@ -73,7 +73,7 @@ class Race(Generic[P]):
         self._aim = Aim.LEAST_ERROR if eps is None else Aim.FEWEST if fewest else Aim.WITHIN
         self._report = report
         self._bound = 0.0
-        self._refutation: RefutationProof | None = None
+        self._refutation: Refutation | None = None
         net = problem.net
         self._mask = Mask(np.zeros(net.hidden.shape, np.bool_), np.zeros(net.width, np.bool_))
         self._error: Enclosure | None = None
@@ -160,7 +160,7 @@ class Race(Generic[P]):
 
     # What comes in.
 
-    def prove(self, bound: float, prover: str, proof: RefutationProof | None = None) -> None:
+    def prove(self, bound: float, prover: str, proof: Refutation | None = None) -> None:
         """Take over a proven bound, with its written proof if there is one."""
         if bound > self._bound and not (self.recording and proof is None):
             self._bound = bound
