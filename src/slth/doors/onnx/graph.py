@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
+from slth.doors.agreement import agrees
 from slth.doors.chain import Chain, unlike
 from slth.doors.onnx.evaluate import evaluated
 from slth.doors.onnx.library import onnx_for, options_of
@@ -38,8 +39,8 @@ _ON_CONSTANTS = {
     "Flatten",
 }
 # The network is held against onnx's reference evaluator at this many random points, in double
-# precision: values agree to about 1e-12 of their size.
-_COMPARED, _AGREES = 4, 1e-6
+# precision.
+_COMPARED = 4
 
 
 def read_onnx(path: Path) -> DeepNetwork:
@@ -282,9 +283,9 @@ def _require_same_values(graph: Graph, network: DeepNetwork) -> None:
     except Exception as error:
         # The evaluator raises whatever a graph that is not valid leads it to.
         raise unusable(graph.name, f"not a valid graph ({_first_line(error)})") from error
-    mine = network(points)
-    size = max(1.0, float(np.abs(values).max(initial=0.0)))
-    if mine.shape != values.shape or not (np.abs(mine - values) <= _AGREES * size).all():
+    if not np.isfinite(values).all():
+        raise unusable(graph.name, "values that overflow")
+    if not agrees(network, points, values):
         raise unusable(
             graph.name, f"values that differ from those of {network!r}, as which it would be read"
         )

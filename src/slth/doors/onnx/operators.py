@@ -159,6 +159,18 @@ def _pool(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return value.image(AveragePool(kernel, strides, padding, counted), where)  # type: ignore[arg-type]
 
 
+def _pad(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+    """Zeros around an image. Pads and value are attributes before operator set 11, then inputs."""
+    value, inputs = graph.chain(node.input[0], where), [*node.input, "", "", ""]
+    pads = graph.whole(inputs[1], where) if inputs[1] else list(options.get("pads", []))
+    fill = graph.constant(inputs[2], where) if inputs[2] else np.array(options.get("value", 0.0))
+    if options.get("mode", b"constant") != b"constant" or fill.any() or inputs[3]:
+        raise unlike(where, "a mode, a value or axes", "zeros around all axes")
+    if len(pads) != 8 or any(pads[k] for k in (0, 1, 4, 5)):
+        raise unlike(where, f"pads {pads}", "pads of height and width of an image")
+    return value.padded((pads[2], pads[3], pads[6], pads[7]), where)
+
+
 def _global_pool(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return graph.chain(node.input[0], where).image(AveragePool(), where)
 
@@ -291,6 +303,7 @@ HANDLERS: dict[str, Handler] = {
     "Conv": _conv,
     "AveragePool": _pool,
     "GlobalAveragePool": _global_pool,
+    "Pad": _pad,
     "BatchNormalization": _batch_norm,
     "Flatten": _flatten,
     "Reshape": _reshape,

@@ -40,6 +40,9 @@ def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
         return _pooled(value, part, where)
     if kind is nn.AdaptiveAvgPool2d and part.output_size in (1, (1, 1)):
         return value.image(AveragePool(), where)
+    if kind is nn.ZeroPad2d:
+        left, right, top, bottom = part.padding
+        return value.padded((top, left, bottom, right), where)
     if kind is nn.Softmax:
         return softmax(value, part.dim, where)
     if kind is nn.Sigmoid:
