@@ -37,9 +37,129 @@ class Mutant:
 _EMBED = ("tests/embed/test_certificate.py",)
 _PRUNING = ("tests/pruning/neurons/test_terms.py",)
 _DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.py")
+_PAIRS = ("tests/check_pair/test_terms.py",)
 _CHAINS = ("tests/certify/deep/test_chains.py",)
 
 MUTANTS = [
+    Mutant(
+        "what the image's products round",
+        "check_pair/values.py",
+        "spread = (reach + slack * size) @",
+        "spread = reach @",
+        _PAIRS,
+    ),
+    Mutant(
+        "products that underflow in the image",
+        "check_pair/values.py",
+        "widened(spread * (1.0 + 2.0 * slack) + LEAST)",
+        "widened(spread)",
+        _PAIRS,
+    ),
+    Mutant(
+        "the bias of the image",
+        "check_pair/values.py",
+        "spread + slack * np.abs(part.bias) + part.bias_off",
+        "spread + part.bias_off",
+        _PAIRS,
+    ),
+    Mutant(
+        "what a bias is known up to",
+        "check_pair/values.py",
+        "slack * np.abs(part.bias) + part.bias_off",
+        "slack * np.abs(part.bias)",
+        _PAIRS,
+    ),
+    Mutant(
+        "what a weight is known up to, in the image",
+        "check_pair/values.py",
+        "spread = spread + size @ part.off.T",
+        "pass",
+        _PAIRS,
+    ),
+    Mutant(
+        "a scaled activation",
+        "check_pair/values.py",
+        "0.0, 2.0 * UNIT * np.abs(low))",
+        "0.0, 0.0 * low)",
+        _PAIRS,
+    ),
+    Mutant(
+        "the room of a difference of activations",
+        "check_pair/values.py",
+        "room = 8.0 * UNIT * (net.size + target.size + np.abs(most)) + LEAST",
+        "room = 0.0",
+        _PAIRS,
+    ),
+    Mutant(
+        "the chord's room",
+        "check_pair/lines.py",
+        "np.where(fixed, 0.0, ends + room)",
+        "np.where(fixed, 0.0, ends)",
+        _PAIRS,
+    ),
+    Mutant(
+        "the room above a difference",
+        "check_pair/lines.py",
+        "slope * low - rise * low) + room\n    fall",
+        "slope * low - rise * low)\n    fall",
+        _PAIRS,
+    ),
+    Mutant(
+        "the room below a difference",
+        "check_pair/lines.py",
+        "low - fall * low) - room",
+        "low - fall * low)",
+        _PAIRS,
+    ),
+    Mutant(
+        "which end the activation of a difference takes",
+        "check_pair/values.py",
+        "np.where(rising, net.high, net.low)",
+        "net.high",
+        _PAIRS,
+    ),
+    Mutant(
+        "what coefficients round in maps",
+        "check_pair/leaves.py",
+        "off = slack * (size @ abs(part.weight).T)",
+        "off = 0.0 * (size @ abs(part.weight).T)",
+        _PAIRS,
+    ),
+    Mutant(
+        "what a weight is known up to, on the way back",
+        "check_pair/leaves.py",
+        "off = off + size @ part.off.T",
+        "pass",
+        _PAIRS,
+    ),
+    Mutant(
+        "the sum of constants",
+        "check_pair/leaves.py",
+        "2.0 * UNIT * (np.abs(self._constant) + np.abs(part))",
+        "0.0",
+        _PAIRS,
+    ),
+    Mutant(
+        "the products at the inputs",
+        "check_pair/leaves.py",
+        "off = terms * _dot(np.abs(rows), size)",
+        "off = 0.0 * _dot(np.abs(rows), size)",
+        _PAIRS,
+    ),
+    Mutant(
+        "the ball's products",
+        "check_pair/leaves.py",
+        "best = np.minimum(best, around + lost * _SUMS)",
+        "best = np.minimum(best, around)",
+        _PAIRS,
+    ),
+    Mutant(
+        "the last sums",
+        "check_pair/leaves.py",
+        "return top + 4.0 * UNIT * (np.abs(best) + np.abs(self._constant) + off)",
+        "return top",
+        _PAIRS,
+    ),
     Mutant(
         "the skip's error is lost",
         "embed/certificate.py",

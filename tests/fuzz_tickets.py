@@ -14,11 +14,12 @@ import numpy as np
 
 import slth
 from slth.certify.prove.error import prove_error
-from slth.check import Outcome, check
+from slth.check import check
 from slth.errors import SlthError, TicketError
 from slth.network import Mask
 from slth.proof import RefutationProof
 from slth.ticket import Ticket
+from slth.verdict import Outcome
 from tests.clocks import certified
 from tests.refuting import points_on_sphere, refute_neurons
 from tests.ticket_files import claim, examples

@@ -18,7 +18,8 @@ LAYERS = [
     {"rounding"},
     {"network", "domain", "theory", "layers"},
     {"registry", "files", "proof", "limits", "threads", "exact", "archive", "deep"},
-    {"solution", "doors"},
+    {"solution", "doors", "verdict", "pair_proof"},
+    {"check_pair"},
     {"certify"},
     {"pruning"},
     {"ticket", "embed"},
@@ -31,7 +32,14 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 # The checker and the theory are to be read on their own.
 ONLY = {
     "theory": {"errors", "rounding"},
-    "check": {"network", "ticket", "exact", "proof", "errors", "notebook"},
+    "check": {
+        *{"network", "ticket", "exact", "proof", "errors", "verdict"},
+        *{"check_pair", "pair_proof", "deep"},
+    },
+    "check_pair": {
+        *{"deep", "layers", "domain", "exact", "errors", "rounding", "pair_proof", "verdict"},
+    },
+    "pair_proof": {"archive", "domain", "errors", "files", "frozen"},
     "ticket": {"network", "solution", "exact", "archive", "files", "proof", "errors"},
 }
 

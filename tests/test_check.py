@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import slth
 from slth.certify import certify
-from slth.check import Outcome, Verdict, check
+from slth.check import check
 from slth.ticket import Ticket
+from slth.verdict import Outcome, Verdict
 from tests.ticket_files import claim
 from tests.ticket_oracles import root_above, squared_error
 

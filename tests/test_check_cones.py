@@ -9,8 +9,9 @@ import pytest
 
 import slth
 from slth.certify.prove.error import prove_error
-from slth.check import Outcome, check
+from slth.check import check
 from slth.proof import ONE, ErrorProof
+from slth.verdict import Outcome
 from tests import clocks
 from tests.ticket_files import claim, examples
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import slth
-from slth.check import Outcome, check
+from slth.check import check
 from slth.proof import RefutationProof, RefutationRecorder
 from slth.ticket import Ticket
+from slth.verdict import Outcome
 from tests.refuting import all_masks, points_on_sphere, refute_neurons, refute_weights
 from tests.ticket_files import claim
 from tests.ticket_oracles import best_neuron_error, root_above, squared_error

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import slth
-from slth.check import Outcome
+from slth.verdict import Outcome
 
 DATA = Path(__file__).parent / "data"
 

@@ -10,7 +10,7 @@ import pytest
 
 import slth
 from slth.certify.prove.error import loosened, prove_error
-from slth.check import Outcome
+from slth.verdict import Outcome
 
 
 @pytest.mark.usefixtures("still_time")

@@ -6,7 +6,7 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 
 from slth import theory
 from slth.certify import LabelVerdict, agree, agree_on, certify, certify_many
-from slth.check import Verdict, check
+from slth.check import check
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Box, Orthant
 from slth.doors import as_network, read_network, write_network
@@ -20,6 +20,7 @@ from slth.pruning.weights import prune_weights, strategies
 from slth.pruning.weights.subset_sum import subset_sum
 from slth.solution import Enclosure, Enclosures, Solution, Status
 from slth.ticket import Ticket
+from slth.verdict import Verdict
 
 __version__ = "0.1.0"
 

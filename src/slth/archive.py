@@ -107,6 +107,24 @@ def read(
         raise Damaged(f"the archive is damaged: {error}") from error
 
 
+def number(value: object) -> float:
+    """A float as `float.hex` writes it."""
+    try:
+        read = float.fromhex(text(value))
+    except (ValueError, OverflowError) as error:
+        raise Damaged(f"{value!r} is not a number in hexadecimal") from error
+    if read.hex() != value:
+        damaged(f"{value!r} is not written as float.hex writes it")
+    return read
+
+
+def text(value: object) -> str:
+    """A text, or Damaged."""
+    if not isinstance(value, str):
+        damaged(f"{value!r} is not a text")
+    return value
+
+
 def _member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     info.compress_type = zipfile.ZIP_DEFLATED

@@ -1,4 +1,5 @@
-"""The independent checker: re-verifies every claim of a ticket in exact arithmetic.
+"""The independent checker: re-verifies every claim of a ticket in exact arithmetic; of proofs about
+two networks see slth.check_pair.
 
 Floats are dyadic rationals, so every quantity below is an integer times a power of two and every
 comparison is exact; nothing of slth's searchers and certifiers is used. docs/check.md derives the
@@ -8,9 +9,7 @@ rules.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cmp_to_key
 from itertools import pairwise
@@ -19,10 +18,12 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from slth.check_pair import check_pair
+from slth.deep import DeepNetwork
+from slth.errors import InvalidInput
 from slth.exact import (
     Form,
     Limit,
-    TooLarge,
     aligned,
     exactly,
     integers,
@@ -34,9 +35,11 @@ from slth.exact import (
     simplified,
     words,
 )
-from slth.notebook import facts_html
+from slth.network import ReLUNetwork
+from slth.pair_proof import PairProof
 from slth.proof import ONE, OPTIMAL_WITHIN, ErrorProof, RefutationProof
 from slth.ticket import Ticket
+from slth.verdict import Claim, NotCovered, Outcome, Refused, Verdict, judged
 
 # Units swept in the plane, each for some thousand operations.
 _MOST_SWEPT = 200_000
@@ -50,96 +53,48 @@ _MEANING = {
 }
 
 
-class Outcome(StrEnum):
-    """What the checker found out about one claim."""
-
-    VERIFIED = "verified"
-    REFUSED = "refused"
-    NOT_COVERED = "not covered"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim of a ticket and its outcome.
-
-    Attributes:
-        name: "mask", "upper", "lower", "bound" or "status".
-        statement: the claim in words.
-        outcome: see Outcome.
-        reason: how it was verified; where and why it was refused; what is missing.
-    """
-
-    name: str
-    statement: str
-    outcome: Outcome
-    reason: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of every claim. True iff `error <= upper` is verified and nothing is refused."""
-
-    claims: tuple[Claim, ...]
-
-    def __bool__(self) -> bool:
-        return self["upper"].outcome is Outcome.VERIFIED and self.outcome is not Outcome.REFUSED
-
-    def __getitem__(self, name: str) -> Claim:
-        return next(claim for claim in self.claims if claim.name == name)
-
-    @property
-    def outcome(self) -> Outcome:
-        """REFUSED if a claim is; else NOT_COVERED if a claim is; else VERIFIED."""
-        outcomes = {claim.outcome for claim in self.claims}
-        for outcome in (Outcome.REFUSED, Outcome.NOT_COVERED):
-            if outcome in outcomes:
-                return outcome
-        return Outcome.VERIFIED
-
-    def __str__(self) -> str:
-        return "\n".join(f"{c.outcome}: {c.statement} ({c.reason})" for c in self.claims)
-
-    def _repr_html_(self) -> str:
-        facts = [(str(c.outcome), f"{c.statement} ({c.reason})") for c in self.claims]
-        return facts_html(f"Verdict: {self.outcome}", facts)
-
-
-class _Refused(Exception):
-    """The claim is false, or the proof given for it is."""
-
-
-class _NotCovered(Exception):
-    """Nothing in the file proves the claim."""
-
-
-def check(ticket: Ticket | str | os.PathLike[str]) -> Verdict:
+def check(
+    ticket: Ticket | PairProof | str | os.PathLike[str],
+    net: ReLUNetwork | DeepNetwork | None = None,
+    target: ReLUNetwork | DeepNetwork | None = None,
+) -> Verdict:
     """Re-verify a ticket, or the ticket file at a path, in exact arithmetic.
 
+    With two networks: a written proof about them (`slth certify --proof`, `slth agree --proof`), in
+    floats rounded outward.
+
     Raises:
-        TicketError: the file is missing or damaged (see Ticket.load).
+        TicketError: the file is missing or damaged (see Ticket.load), or of the other kind.
+        InvalidInput: one network alone, or something that is none.
     """
+    if isinstance(ticket, PairProof) or net is not None or target is not None:
+        return _check_pair(ticket, net, target)
     if not isinstance(ticket, Ticket):
         ticket = Ticket.load(ticket)
     kind, error = ticket.kind, ticket.error
     claims = [
-        _claim("mask", f"it is a {kind} mask", _mask, ticket),
-        _claim("upper", f"error <= {error.upper!r}", _upper, ticket),
-        _claim("lower", f"error >= {error.lower!r}", _lower, ticket),
-        _claim("bound", f"every {kind} mask has error >= {ticket.bound!r}", _bound, ticket),
+        judged("mask", f"it is a {kind} mask", _mask, ticket),
+        judged("upper", f"error <= {error.upper!r}", _upper, ticket),
+        judged("lower", f"error >= {error.lower!r}", _lower, ticket),
+        judged("bound", f"every {kind} mask has error >= {ticket.bound!r}", _bound, ticket),
     ]
     if ticket.status in _MEANING:
-        found = {claim.name: claim for claim in claims}
-        claims.append(_claim("status", _MEANING[ticket.status], _status, ticket, found))
+        found = {one.name: one for one in claims}
+        claims.append(judged("status", _MEANING[ticket.status], _status, ticket, found))
     return Verdict(tuple(claims))
 
 
-def _claim(name: str, statement: str, rule: Callable[..., str], *arguments: object) -> Claim:
-    try:
-        return Claim(name, statement, Outcome.VERIFIED, rule(*arguments))
-    except _Refused as why:
-        return Claim(name, statement, Outcome.REFUSED, str(why))
-    except (_NotCovered, TooLarge) as why:
-        return Claim(name, statement, Outcome.NOT_COVERED, str(why))
+def _check_pair(proof: object, net: object, target: object) -> Verdict:
+    if net is None or target is None:
+        raise InvalidInput(
+            "two networks to check a proof about",
+            got="one" if net is not target else "none",
+            expected="the networks it was written for, in that order",
+            fix="Pass slth.check(path, net, target).",
+        )
+    if not isinstance(proof, PairProof):
+        proof = PairProof.load(proof)  # type: ignore[arg-type]
+    return check_pair(proof, DeepNetwork.of(net), DeepNetwork.of(target))  # type: ignore[arg-type]
 
 
 def _masked_and_target(ticket: Ticket) -> tuple[Form, Form]:
@@ -148,7 +103,7 @@ def _masked_and_target(ticket: Ticket) -> tuple[Form, Form]:
 
 def _mask(ticket: Ticket) -> str:
     if ticket.kind == "neuron" and not ticket.mask.is_neuron_mask:
-        raise _Refused("some unit is kept in part")
+        raise Refused("some unit is kept in part")
     return f"{ticket.mask.kept_units} units and {ticket.mask.kept_weights} weights kept"
 
 
@@ -157,14 +112,14 @@ def _lower(ticket: Ticket) -> str:
     if claimed == 0.0:
         return "an error is never negative"
     if witness is None:
-        raise _NotCovered("no witness is given")
+        raise NotCovered("no witness is given")
     net, target = _masked_and_target(ticket)
     x, low = integers(witness)
     if (x @ x) * power(2 * low) > Fraction(ticket.radius) ** 2:
-        raise _Refused("the witness lies outside the ball")
+        raise Refused("the witness lies outside the ball")
     value = abs(net(x) - target(x)) * power(net.exponent + low)
     if value < Fraction(claimed):
-        raise _Refused(f"the error at the witness is only {float(value)!r}")
+        raise Refused(f"the error at the witness is only {float(value)!r}")
     return "evaluated at the witness"
 
 
@@ -184,7 +139,7 @@ def _upper(ticket: Ticket) -> str:
         return "sum over the coordinates"
     if ticket.error_proof is not None:
         return _cones(net, target, ticket, ticket.error_proof)
-    raise _NotCovered("solver-claimed: the file holds no proof of the upper bound")
+    raise NotCovered("solver-claimed: the file holds no proof of the upper bound")
 
 
 def _require_no_excess(net: Form, target: Form, limit: Limit, x: np.ndarray) -> None:
@@ -195,7 +150,7 @@ def _require_no_excess(net: Form, target: Form, limit: Limit, x: np.ndarray) -> 
 def _refuse_at(x: Any) -> NoReturn:
     largest = max(abs(c) for c in x)
     direction = [float(Fraction(c, largest)) for c in x]
-    raise _Refused(f"the error is larger in the direction {direction}")
+    raise Refused(f"the error is larger in the direction {direction}")
 
 
 def _sweep(net: Form, target: Form, limit: Limit) -> None:
@@ -321,11 +276,11 @@ def _cones(net: Form, target: Form, ticket: Ticket, proof: ErrorProof) -> str:
     d, rows = len(net.linear), np.concatenate([net.rows, target.rows])
     units = len(rows)
     if proof.tau.shape[1] != units or proof.slope.shape[1] != d:
-        raise _Refused("the cone proof is not one for these networks")
+        raise Refused("the cone proof is not one for these networks")
     if len(proof.split) < 2**d:
-        raise _Refused("the cone proof lacks nodes")
+        raise Refused("the cone proof lacks nodes")
     if max(proof.tau.max(initial=0), proof.mix.max(initial=0)) > ONE:
-        raise _Refused("the cone proof has a multiplier above 1")
+        raise Refused("the cone proof has a multiplier above 1")
     require_work(len(proof.split) * d * (2 * units + d + 10))
     slopes, low = integers_within_room(proof.slope)
     steep = Limit(ticket.error.upper, ticket.radius, low)
@@ -350,18 +305,18 @@ def _cones(net: Form, target: Form, ticket: Ticket, proof: ErrorProof) -> str:
             require_work(spent)
             mix, tau, slope = int(proof.mix[leaf]), proof.tau[leaf].astype(object), slopes[leaf]
             if not (free or mix == ONE):
-                raise _Refused(f"leaf {leaf + 1} of the cone proof mixes what is not free")
+                raise Refused(f"leaf {leaf + 1} of the cone proof mixes what is not free")
             factor = np.where(of_y, mix, outer * ONE)
             dots = at[:, d : d + units]
             value = np.maximum(dots, 0) @ np.where(convex, ONE * factor, 0)
             value -= dots @ np.where(convex, 0, tau * factor)
             value += ONE * (outer * ONE * at[:, -2] - mix * at[:, -1])
             if (value * left > at[:, :d] @ slope * right).any():
-                raise _Refused(f"leaf {leaf + 1} of the cone proof does not bound its cone")
+                raise Refused(f"leaf {leaf + 1} of the cone proof does not bound its cone")
             if not steep.holds(slope @ slope):
-                raise _Refused(f"leaf {leaf + 1} of the cone proof has a slope above the bound")
+                raise Refused(f"leaf {leaf + 1} of the cone proof has a slope above the bound")
     if next(nodes, None) is not None:
-        raise _Refused("the cone proof has nodes to spare")
+        raise Refused("the cone proof has nodes to spare")
     return f"cone proof with {leaf + 1} leaves"
 
 
@@ -378,13 +333,13 @@ def _leaf_cones(functionals: np.ndarray, nodes: Iterator[list[int]]) -> Iterator
             cone, depth = stack.pop()
             node = next(nodes, None)
             if node is None:
-                raise _Refused("the cone proof lacks nodes")
+                raise Refused("the cone proof lacks nodes")
             i, j, p, q = node
             if p == 0:
                 yield np.array(cone)
                 continue
             if i == j or max(i, j) >= d or q == 0 or depth == _MOST_SPLITS:
-                raise _Refused("the cone proof has an invalid split")
+                raise Refused("the cone proof has an invalid split")
             first, second = cone.copy(), cone.copy()
             first[i] = second[j] = p * cone[i] + q * cone[j]
             stack += [(second, depth + 1), (first, depth + 1)]
@@ -396,10 +351,10 @@ def _bound(ticket: Ticket) -> str:
         return "nothing is claimed"
     proof = ticket.refutation
     if proof is None:
-        raise _NotCovered("solver-claimed: the file holds no proof of the bound")
+        raise NotCovered("solver-claimed: the file holds no proof of the bound")
     net, target = aligned(exactly(ticket.net), exactly(ticket.target))
     if proof.points.shape[1] != ticket.net.d:
-        raise _Refused("the refutation's points are not in the input space")
+        raise Refused("the refutation's points are not in the input space")
     points, _ = integers_within_room(proof.points)
     long = words(points)
     for network in (net, target):
@@ -412,12 +367,12 @@ def _bound(ticket: Ticket) -> str:
     if net.relu:
         below = np.unique(proof.point[proof.weight < 0])
         if not (values[below] * under >= over * norms[below]).all():
-            raise _Refused("a ReLU readout is held up only where the target exceeds the bound")
+            raise Refused("a ReLU readout is held up only where the target exceeds the bound")
     gains = (_neuron_gains if ticket.kind == "neuron" else _weight_gains)(net, points, proof)
     for leaf, (at, weight, gain) in enumerate(gains):
         mass = np.abs(weight) @ norms[at]
         if mass == 0 or (gain - weight @ values[at]) * under < over * mass:
-            raise _Refused(f"leaf {leaf + 1} of the refutation does not reach the bound")
+            raise Refused(f"leaf {leaf + 1} of the refutation does not reach the bound")
     return f"refutation with {proof.leaves} leaves"
 
 
@@ -438,7 +393,7 @@ def _neuron_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gai
     stack = [np.zeros(width, dtype=np.int8)]
     for code in map(int, proof.unit):
         if not stack:
-            raise _Refused("the refutation has nodes to spare")
+            raise Refused("the refutation has nodes to spare")
         fixed = stack.pop()
         if code == -1:
             if proof.start[leaf] < proof.start[leaf + 1]:
@@ -450,18 +405,18 @@ def _neuron_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gai
             continue
         unit = code if code >= 0 else -2 - code
         if unit >= width or fixed[unit] != 0:
-            raise _Refused("the refutation branches on a unit that is fixed or missing")
+            raise Refused("the refutation branches on a unit that is fixed or missing")
         kept, dropped = fixed.copy(), fixed.copy()
         kept[unit], dropped[unit] = 1, -1
         stack += [dropped, kept] if code >= 0 else [kept, dropped]
     if stack:
-        raise _Refused("the refutation lacks nodes")
+        raise Refused("the refutation lacks nodes")
 
 
 def _weight_gains(net: Form, points: np.ndarray, proof: RefutationProof) -> _Gains:
     """Unit by unit, the smallest of its 2^d masks; without branches."""
     if len(proof.unit) != 1 or proof.leaves != 1:
-        raise _NotCovered("solver-claimed: weight masks are refuted without branches only")
+        raise NotCovered("solver-claimed: weight masks are refuted without branches only")
     masks, long = len(proof.weight) << len(net.linear), words(points) + words(net.rows)
     require_room(masks, long)
     require_work(len(net.rows) * masks, long, length(proof.weight))
@@ -481,16 +436,16 @@ def _status(ticket: Ticket, found: dict[str, Claim]) -> str:
     rests_on = {"optimal": ("upper", "bound"), "reached": ("upper",), "refuted": ("bound",)}
     gap = upper - bound
     if ticket.status == "optimal" and gap > Fraction(OPTIMAL_WITHIN) * upper:
-        raise _NotCovered(f"the bound leaves a gap of {float(gap)!r}")
+        raise NotCovered(f"the bound leaves a gap of {float(gap)!r}")
     if ticket.status != "optimal":
         if ticket.eps is None:
-            raise _NotCovered("the file does not say which eps was asked for")
+            raise NotCovered("the file does not say which eps was asked for")
         eps = Fraction(ticket.eps)
         if not (upper <= eps if ticket.status == "reached" else bound > eps):
-            raise _Refused("the claimed error and bound do not say so")
+            raise Refused("the claimed error and bound do not say so")
     for name in rests_on[ticket.status]:
         if found[name].outcome is Outcome.REFUSED:
-            raise _Refused(f"it rests on a refused claim: {found[name].statement}")
+            raise Refused(f"it rests on a refused claim: {found[name].statement}")
         if found[name].outcome is Outcome.NOT_COVERED:
-            raise _NotCovered(f"it rests on a claim not covered: {found[name].statement}")
+            raise NotCovered(f"it rests on a claim not covered: {found[name].statement}")
     return "follows from the claims above"

@@ -117,10 +117,10 @@ class RefutationRecorder:
     """
 
     def __init__(self) -> None:
-        self._unit = _Column(np.dtype(np.int32))
-        self._start = _Column(np.dtype(np.int64))
-        self._point = _Column(np.dtype(np.int32))
-        self._weight = _Column(np.dtype(np.float64))
+        self._unit = Column(np.dtype(np.int32))
+        self._start = Column(np.dtype(np.int64))
+        self._point = Column(np.dtype(np.int32))
+        self._weight = Column(np.dtype(np.float64))
         self._start.extend([0])
 
     @property
@@ -169,7 +169,7 @@ class RefutationRecorder:
         return RefutationProof(points[used], unit, start, renumbered, weight)
 
 
-class _Column:
+class Column:
     """Numbers of one type, appended; all but the last lie in a temporary file."""
 
     def __init__(self, dtype: np.dtype) -> None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal, Self, get_args
 import numpy as np
 
 from slth import archive
-from slth.archive import Damaged, damaged
+from slth.archive import Damaged, damaged, number, text
 from slth.errors import InvalidInput, TicketError, require_count, require_positive
 from slth.files import replacing
 from slth.network import Mask, ReLUNetwork, random_network, require_networks
@@ -281,17 +281,17 @@ class Ticket:
             target=target,
             mask=mask,
             kind=_choice(header["kind"], get_args(Kind)),
-            radius=_number(header["radius"]),
+            radius=number(header["radius"]),
             error=Enclosure(
-                lower=_number(header["lower"]),
-                upper=_number(header["upper"]),
+                lower=number(header["lower"]),
+                upper=number(header["upper"]),
                 witness=witness,
                 status=Status(_choice(header["enclosure"], list(Status))),
-                method=_text(header["method"]),
+                method=text(header["method"]),
             ),
-            bound=_number(header["bound"]),
+            bound=number(header["bound"]),
             status=Status(_choice(header["status"], list(Status))),
-            eps=None if header["eps"] is None else _number(header["eps"]),
+            eps=None if header["eps"] is None else number(header["eps"]),
             source=source,
             error_proof=error_proof,
             refutation=refutation,
@@ -374,22 +374,6 @@ def _proof(name: str, kind: type[Any], arrays: dict[str, np.ndarray]) -> Any:
     if not any(member in arrays for member in names):
         return None
     return kind(*(_take(arrays, member) for member in names))
-
-
-def _number(value: object) -> float:
-    try:
-        number = float.fromhex(_text(value))
-    except (ValueError, OverflowError) as error:
-        raise Damaged(f"{value!r} is not a number in hexadecimal") from error
-    if number.hex() != value:
-        damaged(f"{value!r} is not written as float.hex writes it")
-    return number
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        damaged(f"{value!r} is not a text")
-    return value
 
 
 def _choice(value: object, allowed: Any) -> Any:

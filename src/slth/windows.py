@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 # Top, left, bottom, right.
 Sides = tuple[int, int, int, int]
@@ -139,4 +139,4 @@ def _csr(values: Any, columns: Any, counts: Any, width: int) -> Any:
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     flat = np.broadcast_to(columns, values.shape) if values.ndim > columns.ndim else columns
     shape = (len(counts), width)
-    return sparse.csr_array((values.ravel(), flat.ravel(), start), shape=shape)
+    return scipy.sparse.csr_array((values.ravel(), flat.ravel(), start), shape=shape)

@@ -10,11 +10,14 @@ from slth.certify import certify as enclose
 from slth.certify.enclose_domain import radius_around_zero
 from slth.cli.models import read_model
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
+from slth.cli.outputs import require_writable
+from slth.cli.proofs import pair_proof_in_words, require_provable, written_pair_proof
 from slth.cli.where import Where, text_of
 from slth.domain import Ball, Domain
 from slth.embed import load
 from slth.errors import InvalidInput
 from slth.limits import Deadline, Report
+from slth.pair_proof import PairClaim
 from slth.pruning.weights.certified import confirmed
 from slth.solution import Enclosure, Status
 from slth.ticket import Ticket
@@ -34,6 +37,8 @@ def certify(
     eps: float | None = None,
     layers: str | None = None,
     target_layers: str | None = None,
+    proof: Path | None = None,
+    force: bool = False,
     json: bool = False,
 ) -> int:
     """Enclose the uniform error of a ticket file, or the difference of two networks.
@@ -61,6 +66,11 @@ def certify(
         The architecture of `file` if it is a state of dense layers: 4,8,relu,3 or 4,relu,8,3.
     target_layers
         The same for `target`.
+    proof
+        Write a proof that the difference of two networks is at most --eps, for `slth check`; it has
+        --time-limit again. Without one the exit code is 1.
+    force
+        Replace a file for --proof that slth did not write.
     json
         Print one JSON object.
     """
@@ -72,9 +82,12 @@ def certify(
             fix="slth prune neurons --out FILE writes a ticket.",
         )
     if file.suffix == ".slt":
+        _require_pair(proof)
         return _embedding(file, target, eps, target_layers, json)
-    form = None
+    form, written = None, None
+    require_writable(force, proof=proof)
     if target is None:
+        _require_pair(proof)
         ticket = Ticket.load(file)
         net, goal = ticket.masked, ticket.target
         domains = where.domains(net.d, Ball(ticket.radius))
@@ -83,6 +96,7 @@ def certify(
     else:
         net, goal, claim = read_model(file, layers), read_model(target, target_layers), eps
         domains = where.domains(net.d, Ball())
+        require_provable(proof, domains, "--eps" if eps is None else None)
     if form is not None:
         enclosure = form
     else:
@@ -90,6 +104,9 @@ def certify(
         enclosure = _searched(net, goal, domains, rtol, time_limit, claim, target is None)
     holds = _holds(enclosure, claim)
     witness = enclosure.witness
+    if proof is not None and holds and claim is not None:
+        facts = PairClaim(claim)
+        written = written_pair_proof(proof, (net, goal), domains[0], facts, time_limit)
     result: dict[str, object] = {
         "status": str(enclosure.status),
         "lower": enclosure.lower,
@@ -99,6 +116,8 @@ def certify(
         "claim": claim,
         "holds": holds,
     }
+    if proof is not None:
+        result["proof"] = written
     if json:
         print_json(result)
     else:
@@ -110,7 +129,20 @@ def certify(
         )
         if claim is not None:
             stdout.print(f"claimed error {claim!r}: {in_words(holds)}", highlight=False)
-    return 0 if claim is None or holds else 1
+        if proof is not None:
+            stdout.print(pair_proof_in_words(written), highlight=False, soft_wrap=True)
+    done = proof is None or (written is not None and written["verified"])
+    return 0 if (claim is None or holds) and done else 1
+
+
+def _require_pair(proof: Path | None) -> None:
+    if proof is not None:
+        raise InvalidInput(
+            "--proof of a ticket",
+            got=str(proof),
+            expected="two networks",
+            fix="slth prune --proof writes tickets with proofs.",
+        )
 
 
 def _confirmed(ticket: Ticket, domains: list[Domain], claim: float) -> Enclosure | None:

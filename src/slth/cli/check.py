@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from slth.check import Outcome, Verdict
 from slth.check import check as verify
+from slth.cli.models import read_model
 from slth.cli.output import print_json, stdout
+from slth.verdict import Outcome, Verdict
 
 _STYLES = {
     Outcome.VERIFIED: "green",
@@ -17,21 +18,45 @@ _STYLES = {
 }
 
 
-def check(file: Path, /, *, json: bool = False) -> int:
+def check(
+    file: Path,
+    net: Path | None = None,
+    target: Path | None = None,
+    /,
+    *,
+    layers: str | None = None,
+    target_layers: str | None = None,
+    json: bool = False,
+) -> int:
     """Re-verify everything a ticket file claims, in exact arithmetic.
 
+    With two networks: a proof about them, written by slth certify or slth agree with --proof, in
+    floats rounded outward.
+
     Each claim is "verified", "refused" (with where and why) or "not covered" (the file carries no
-    proof of it, so it rests on the solver's word). Exit code 0: the ticket's error claim is
-    verified; 1: it is refused or not covered; 2: the file is missing or damaged.
+    proof of it, so it rests on the solver's word). Exit code 0: the ticket's error claim, or the
+    proof's, is verified; 1: it is refused or not covered; 2: a file is missing or damaged.
 
     Parameters
     ----------
     file
-        A ticket file.
+        A ticket file, or a proof about two networks.
+    net
+        The first network that the proof is about.
+    target
+        The second one.
+    layers
+        The architecture of NET if it is a state of dense layers: 4,8,relu,3 or 4,relu,8,3.
+    target_layers
+        The same for TARGET.
     json
         Print one JSON object.
     """
-    verdict = verify(file)
+    if net is None:
+        verdict = verify(file)
+    else:
+        second = None if target is None else read_model(target, target_layers)
+        verdict = verify(file, read_model(net, layers), second)
     if json:
         print_json(verdict_as_json(verdict))
     else:

@@ -1,4 +1,4 @@
-"""Ticket files with proofs, and what the checker says of them."""
+"""Files with proofs, and what the checker says of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from slth.certify.prove.error import loosened, prove_error
-from slth.check import Outcome, Verdict
+from slth.certify.prove.pair import prove_pair
+from slth.check import check
 from slth.cli.check import verdict_as_json
-from slth.cli.output import stderr
+from slth.cli.output import BoundsLine, stderr
+from slth.deep import DeepNetwork
+from slth.domain import Domain
+from slth.errors import InvalidInput
+from slth.limits import Deadline
 from slth.network import ReLUNetwork
+from slth.pair_proof import PairClaim
 from slth.solution import Solution
 from slth.ticket import Source, Ticket
+from slth.verdict import Outcome, Verdict
 
 # How long the proof of the error may take; without it the checker says so.
 _PROOF_SECONDS = 30.0
@@ -43,6 +50,44 @@ def proven_ticket(
     return Ticket.from_solution(
         solution, net, target, radius=radius, eps=eps, source=drawn, error_proof=proof
     )
+
+
+def require_provable(path: Path | None, domains: list[Domain], claim: str | None) -> None:
+    """Raise InvalidInput where --proof has nothing that it could prove; claim: the option that
+    says what is claimed, None if it was given."""
+    if path is not None and (claim is not None or len(domains) != 1):
+        raise InvalidInput(
+            "--proof without one claim on one domain",
+            got=f"{len(domains)} boxes" if claim is None else f"no {claim}",
+            expected="a claim on one domain",
+            fix="Write one proof a box." if claim is None else f"Pass {claim}, too.",
+        )
+
+
+def written_pair_proof(
+    path: Path,
+    networks: tuple[ReLUNetwork | DeepNetwork, ReLUNetwork | DeepNetwork],
+    domain: Domain,
+    claim: PairClaim,
+    time_limit: float,
+) -> dict[str, object] | None:
+    """Write a proof about two networks, checked at once: its facts as JSON; None if none was found
+    within the time."""
+    with BoundsLine() as report:
+        proof = prove_pair(*networks, domain, claim, Deadline(time_limit), report)
+    if proof is None:
+        return None
+    with stderr.status("checking the proof"):
+        verdict = check(proof, *networks)
+    proof.save(path)
+    return proof_as_json(path, path.stat().st_size, verdict)
+
+
+def pair_proof_in_words(facts: dict[str, object] | None) -> str:
+    """The same for people."""
+    if facts is None:
+        return "no proof was written: there was none within the time and size"
+    return f"proof {facts['outcome']}: {facts['bytes']:,} bytes in {facts['file']}"
 
 
 def proof_as_json(path: Path, size: int, verdict: Verdict) -> dict[str, object]:

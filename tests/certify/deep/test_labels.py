@@ -72,13 +72,41 @@ def test_a_planted_pocket_is_found_or_left_unknown_never_agreed():
 
 @pytest.mark.usefixtures("counted_time")
 def test_ties_are_no_difference():
-    # net is tied everywhere: it has no strict maximum, so nothing can differ. Floats cannot prove
-    # it, but must not deny it.
+    # net is tied everywhere: it has no strict maximum, so nothing can differ.
     tied = slth.DeepNetwork([slth.Dense([[1.0], [1.0]])])
     other = slth.DeepNetwork([slth.Dense([[1.0], [-1.0]])])
-    assert slth.agree(tied, other, box(1), time_limit=60.0).status != "differ"
+    assert slth.agree(tied, other, box(1), time_limit=60.0).status == "agree"
     # target is tied wherever net has a label: its label is among the maxima.
-    assert slth.agree(other, tied, box(1), time_limit=60.0).status != "differ"
+    assert slth.agree(other, tied, box(1), time_limit=60.0).status == "agree"
+    verdicts = slth.agree_on(other, tied, [[0.5], [-0.5]], radius=1.0)
+    assert [verdict.status for verdict in verdicts] == ["agree", "agree"]
+
+
+def test_ties_of_outputs_that_are_off():
+    """Last ReLUs that are off on the box are all 0."""
+    generator = np.random.default_rng(0)
+    weight = generator.standard_normal((3, 2))
+    dead = slth.DeepNetwork([slth.Dense(weight, [-9.0] * 3)], "relu")
+    alive = slth.DeepNetwork([slth.Dense(weight, [9.0, 0.0, 0.0])], "relu")
+    assert slth.agree(dead, alive, box(2)).status == "agree"
+    assert slth.agree(alive, dead, box(2)).status == "agree"
+    half = slth.DeepNetwork([slth.Dense(weight, [-9.0, 9.0, -9.0])], "relu")
+    assert_differs(alive, half, slth.agree(alive, half, box(2)), box(2))
+
+
+def test_a_constant_is_not_tied_with_itself():
+    """Where both have constant outputs the ranges are points."""
+    one = slth.DeepNetwork([slth.Dense(np.zeros((2, 1)), [1.0, 0.0])])
+    other = slth.DeepNetwork([slth.Dense(np.zeros((2, 1)), [0.0, 1.0])])
+    assert_differs(one, other, slth.agree(one, other, box(1)), box(1))
+
+
+def test_rows_that_are_known_up_to_rounding_are_no_tie():
+    off = np.full((2, 1), 0.1)
+    loose = slth.DeepNetwork([slth.Dense([[1.0], [1.0]], [0.0, 0.0], off)])
+    other = slth.DeepNetwork([slth.Dense([[1.0], [-1.0]])])
+    for pair in ((loose, other), (other, loose)):
+        assert slth.agree(*pair, box(1), time_limit=0.2).status == "unknown"
 
 
 def test_delta_leaves_out_uncertain_points():

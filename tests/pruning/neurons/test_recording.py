@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import slth
-from slth.check import Outcome
 from slth.limits import Deadline
 from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.problem import Problem, random_sphere
 from slth.pruning.neurons.recording import Recording
 from slth.pruning.neurons.screening import screen
+from slth.verdict import Outcome
 from tests.pruning.neurons.brute import instance
 
 

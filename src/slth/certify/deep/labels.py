@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import scipy
 from flint import arb, ctx  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ from slth.certify.deep.backward import Functional
 from slth.certify.deep.bounds import Difference, Relaxation, Signs, known_from, relax
 from slth.certify.deep.forward import Range, intervals
 from slth.certify.deep.points import gradients, values_at
-from slth.certify.deep.program import Program
+from slth.certify.deep.program import Add, Move, Program
 from slth.certify.deep.region import Region
 from slth.layers import FloatArray
 from slth.limits import Deadline, Progress, Report
@@ -129,10 +130,11 @@ class Agreement:
         count = self.difference.program.outputs
         firsts, seconds = _ordered_pairs(count)
         possible = self._possible(relaxation, firsts, seconds)
+        possible &= ~never_above(relaxation, 0).any(axis=2)
         boxes, dim = len(relaxation.region), self.difference.program.inputs
         undecided = np.zeros(boxes, np.bool_)
         rows = np.zeros((boxes, dim))
-        left = possible[:, firsts]
+        left = possible[:, firsts] & ~never_above(relaxation, 1)[:, seconds, firsts]
         for multiplier in _MULTIPLIERS:
             pairs = np.flatnonzero(left.any(axis=0))
             if not len(pairs):
@@ -208,6 +210,7 @@ class SameLabel:
         end = len(self.difference.program.operations)
         pulled = self.difference.pulled(end, Functional(None, rows, None), relaxation.bounds)
         left = pulled.highest(relaxation.region) > 0.0
+        left &= ~never_above(relaxation, 1)[:, others, self.label]
         coefficients = np.broadcast_to(pulled.rows, (len(left), len(others), dim))
         score = np.where(left[:, :, None], np.abs(coefficients), 0.0).sum(axis=1)
         return Looked(np.asarray(left.any(axis=1)), score)
@@ -218,6 +221,33 @@ class SameLabel:
         wrong = target.low.max(axis=1) > target.high[:, self.label]
         found = np.flatnonzero(wrong)
         return points[found[0]] if len(found) else None
+
+
+def never_above(relaxation: Relaxation, kind: int) -> BoolArray:
+    """bool [B, outputs, outputs]: whether output j of net (kind 0) or target (1) is at most output
+    k anywhere on a box, for reasons without rounding: equal rows of the last layer, or ranges that
+    do not overlap, as where a last ReLU is off. Bounds that round never show a tie."""
+    values = relaxation.trace.after[kind]
+    assert values is not None
+    apart = values.high[:, :, None] <= values.low[:, None, :]
+    others = ~np.eye(apart.shape[1], dtype=np.bool_)
+    return (apart | _same_rows(relaxation.difference.program, kind)) & others
+
+
+def _same_rows(program: Program, kind: int) -> BoolArray:
+    """bool [outputs, outputs]: outputs that are the same function of what comes before the last
+    affine step; activations behind it do to both the same."""
+    for operation in reversed(program.operations):
+        if isinstance(operation, Add):
+            break
+        part = (operation.net, operation.target)[kind] if isinstance(operation, Move) else None
+        if part is None:
+            continue
+        if part.off is not None or part.bias_off.any() or scipy.sparse.issparse(part.matrix):
+            break
+        rows = np.column_stack([part.matrix, part.bias])
+        return (rows[:, None] == rows[None]).all(axis=2)
+    return np.zeros((program.outputs, program.outputs), np.bool_)
 
 
 def end_values(program: Program, points: FloatArray) -> tuple[Range, Range]:

@@ -17,9 +17,8 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
+import scipy
+from numpy.typing import NDArray
 
 from slth.deep import Activate, DeepNetwork, Skip, Step
 from slth.layers import AffineMap, FloatArray, Matrix
@@ -82,7 +81,7 @@ class Affine:
 
 
 def _is_zero(part: Matrix) -> bool:
-    return not (part.data if sparse.issparse(part) else part).any()
+    return not (part.data if scipy.sparse.issparse(part) else part).any()
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +120,7 @@ class Add:
 
 
 Operation = Move | Bend | Keep | Add
+Order = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +131,15 @@ class Program:
         operations: in order. Unpaired, those of the net come first, then those of the target.
         paired: whether both take every step, so that differences travel too.
         inputs, outputs: numbers of inputs and outputs.
+        orders: if paired, of each affine step but the last: which rows of net and of target stand
+            side by side, -1 for a row of zeros; None: as they are.
     """
 
     operations: tuple[Operation, ...]
     paired: bool
     inputs: int
     outputs: int
+    orders: tuple[Order | None, ...] = ()
 
 
 def program_of(net: DeepNetwork, target: DeepNetwork) -> Program:
@@ -145,7 +148,8 @@ def program_of(net: DeepNetwork, target: DeepNetwork) -> Program:
     if _alike(first, second):
         matched = _matched(first, second)
         if matched is not None:
-            return Program(tuple(matched), True, net.d, net.outputs)
+            operations, orders = matched
+            return Program(tuple(operations), True, net.d, net.outputs, tuple(orders))
     alone = [_alone(step, True) for step in first] + [_alone(step, False) for step in second]
     return Program(tuple(alone), False, net.d, net.outputs)
 
@@ -193,23 +197,33 @@ def _alike(first: Sequence[_Flat], second: Sequence[_Flat]) -> bool:
     return True
 
 
-def _matched(first: list[_Flat], second: list[_Flat]) -> list[Operation] | None:
-    """The paired operations; None if the widths differ where units cannot be matched."""
+def _matched(
+    first: list[_Flat], second: list[_Flat]
+) -> tuple[list[Operation], list[Order | None]] | None:
+    """The paired operations and the orders of their units; None if the widths differ where units
+    cannot be matched."""
     skips = any(isinstance(step, str) for step in first)
     moves = [place for place, step in enumerate(first) if isinstance(step, Affine)]
     pairs: dict[int, tuple[Affine, Affine]] = {
         place: (first[place], second[place])  # type: ignore[misc]
         for place in moves
     }
+    orders: list[Order | None] = []
     for here, after in pairwise(moves):
         one, other = pairs[here]
-        if skips or sparse.issparse(one.matrix) or sparse.issparse(pairs[after][0].matrix):
+        orders.append(None)
+        if (
+            skips
+            or scipy.sparse.issparse(one.matrix)
+            or scipy.sparse.issparse(pairs[after][0].matrix)
+        ):
             if one.matrix.shape != other.matrix.shape:
                 return None
             continue
         order = _assignment(one, other)
         if order is None:
             continue
+        orders[-1] = order
         pairs[here] = _rows(one, order[0]), _rows(other, order[1])
         pairs[after] = _columns(pairs[after][0], order[0]), _columns(pairs[after][1], order[1])
     if any(one.matrix.shape != other.matrix.shape for one, other in pairs.values()):
@@ -223,10 +237,10 @@ def _matched(first: list[_Flat], second: list[_Flat]) -> list[Operation] | None:
             operations.append(Bend(step))
         else:
             operations.append(Keep() if step == _BEGIN else Add())
-    return operations
+    return operations, orders
 
 
-def _assignment(one: Affine, other: Affine) -> tuple[FloatArray, FloatArray] | None:
+def _assignment(one: Affine, other: Affine) -> Order | None:
     """Which rows stand side by side, -1 for a row of zeros; None: as they are.
 
     The cost of a pair is the distance of its rows (weights and bias), that of a row alone its size.
@@ -240,10 +254,10 @@ def _assignment(one: Affine, other: Affine) -> tuple[FloatArray, FloatArray] | N
     # Nothing to gain where every row is all but equal to its own partner.
     if (direct <= _ALL_BUT_EQUAL * sizes).all() or count * more * rows.shape[1] > _MOST_WORK:
         return None
-    cost = cdist(rows, others, "cityblock")
+    cost = scipy.spatial.distance.cdist(rows, others, "cityblock")
     # Pairs that cost more than both rows alone are not made.
     gain = np.minimum(cost - sizes[:, None] - other_sizes[None, :], 0.0)
-    left, right = linear_sum_assignment(gain)
+    left, right = scipy.optimize.linear_sum_assignment(gain)
     made = gain[left, right] < 0.0
     left, right = left[made], right[made]
     if count == more and cost[left, right].sum() >= direct.sum() and len(left) == count:

@@ -1,0 +1,1 @@
+"""The checker of written proofs about two networks."""
