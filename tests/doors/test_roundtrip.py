@@ -262,6 +262,27 @@ def test_padding_of_torch():
         slth.as_network(nn.Sequential(nn.ZeroPad2d(-1), nn.Conv2d(2, 1, 1)), input_shape=(2, 4, 4))
 
 
+# Of the older exporter: that it is older, and that it leaves this work to the reader.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Constant folding:UserWarning")
+def test_padding_that_torch_exports_as_work_on_constants(tmp_path):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.ZeroPad2d((0, 1, 2, 1)), nn.Conv2d(2, 3, 3, 2), nn.ReLU())
+    path = tmp_path / "m.onnx"
+    torch.onnx.export(module, (torch.zeros(1, 2, 6, 5),), path, dynamo=False)
+    kinds = {node.op_type for node in onnx.load(path).graph.node}
+    assert {"Pad", "ConstantOfShape", "Concat", "Slice"} <= kinds
+    network = slth.read_network(path)
+    assert network == slth.as_network(module, input_shape=(2, 6, 5))
+
+
+def test_constants_of_any_shape_are_not_made():
+    nodes = [("ConstantOfShape", ["s"], "W", {}), ("MatMul", ["x", "W"], "y", {})]
+    small, large = np.array([5, 3], np.int64), np.array([2**31, 2**31], np.int64)
+    assert slth.as_network(model_of(nodes, ["n", 5], {"s": small})).outputs == 3
+    with pytest.raises(slth.InvalidInput, match="products"):
+        slth.as_network(model_of(nodes, ["n", 5], {"s": large}))
+
+
 def test_large_logits_before_a_softmax():
     network = slth.DeepNetwork(
         [slth.Dense(1e7 * np.eye(3) + 0.3), slth.Dense(np.eye(3))], "softmax"

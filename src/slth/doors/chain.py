@@ -327,6 +327,13 @@ def unlike(where: str, got: str, expected: str) -> InvalidInput:
     )
 
 
+def one_slope(value: Chain, slopes: FloatArray, where: str) -> Chain:
+    """The value after a ReLU of slopes that a network has learned, which must be one number."""
+    if not slopes.size or not (slopes == slopes.ravel()[0]).all():
+        raise unlike(where, "slopes that differ", "one slope for all units")
+    return value.activated(float(slopes.ravel()[0]), where)
+
+
 def reciprocal(values: FloatArray, where: str) -> tuple[FloatArray, FloatArray]:
     """1 / values, and how far that may be from it."""
     if not np.all(values):

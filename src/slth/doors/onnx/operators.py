@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slth.doors.chain import Chain, reciprocal, unlike
+from slth.doors.chain import Chain, one_slope, reciprocal, unlike
 from slth.doors.folding import product
 from slth.doors.kernels import whole_kernel
 from slth.doors.normalise import batch_normalised
@@ -109,10 +109,7 @@ def _leaky(graph: Graph, node: Any, options: Any, where: str) -> Chain:
 
 def _prelu(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     slopes = graph.constant(node.input[1], where)
-    value = graph.chain(node.input[0], where)
-    if not slopes.size or not (slopes == slopes.ravel()[0]).all():
-        raise unlike(where, "slopes that differ", "one slope for all units")
-    return value.activated(float(slopes.ravel()[0]), where)
+    return one_slope(graph.chain(node.input[0], where), slopes, where)
 
 
 def _conv(graph: Graph, node: Any, options: Any, where: str) -> Chain:
