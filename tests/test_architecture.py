@@ -24,7 +24,7 @@ LAYERS = [
     {"pruning"},
     {"ticket", "embed"},
     {"check"},
-    {"lab"},
+    {"lab", "warmup"},
     {"report"},
     {"cli"},
 ]
