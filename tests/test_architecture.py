@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room may import those on earlier lines only (and its own files).
 LAYERS = [
-    {"errors", "notebook", "frozen", "compiling"},
+    {"errors", "notebook", "frozen", "compiling", "windows"},
     {"rounding"},
     {"network", "domain", "theory", "layers"},
     {"registry", "files", "proof", "limits", "threads", "exact", "archive", "deep"},

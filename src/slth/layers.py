@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from slth.errors import InvalidInput, require_array, require_count, require_number
 from slth.frozen import Rebuilt, freeze
+from slth.windows import Sides, Window, conv_matrix, pool_matrix
 
 FloatArray = NDArray[np.float64]
 # float64 [rows, columns], a NumPy array or sparse.csr_array (whose stubs know no shape).
@@ -28,8 +28,6 @@ _MAX_ENTRIES = 1 << 25
 _UNIT = 2.0**-53
 
 Pair = int | tuple[int, int]
-# Top, left, bottom, right.
-Sides = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,39 +191,6 @@ def spelled_out(items: Sequence[Any]) -> Iterator[Any]:
             yield item
 
 
-@dataclass(frozen=True)
-class Window:
-    """How a kernel moves over an image: float sizes (rows, columns), padding on four sides."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, int]
-    padding: Sides
-
-    def steps(self, image: tuple[int, ...]) -> tuple[int, int]:
-        """Rows and columns of places."""
-        top, left, bottom, right = self.padding
-        rows, columns = (
-            (size + pad - kernel) // stride + 1
-            for size, pad, kernel, stride in zip(
-                image, (top + bottom, left + right), self.kernel, self.stride, strict=True
-            )
-        )
-        return rows, columns
-
-    def taps(self, image: tuple[int, ...]) -> tuple[NDArray[np.int64], ...]:
-        """(tap, place, source) of every entry of the kernel that meets the image: indices into
-        the flattened kernel, places and image."""
-        rows, columns = self.steps(image)
-        top, left, _, _ = self.padding
-        tap = np.arange(self.kernel[0] * self.kernel[1])
-        y, x = (grid.ravel() for grid in np.indices((rows, columns)))
-        row = self.stride[0] * y[None, :] - top + (tap // self.kernel[1])[:, None]
-        column = self.stride[1] * x[None, :] - left + (tap % self.kernel[1])[:, None]
-        inside = (row >= 0) & (row < image[0]) & (column >= 0) & (column < image[1])
-        tap, place = np.nonzero(inside)
-        return tap, place, row[tap, place] * image[1] + column[tap, place]
-
-
 def output_shape(layer: Affine | AveragePool, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape after a layer. Raises InvalidInput if it does not fit."""
     if isinstance(layer, Dense):
@@ -234,10 +199,11 @@ def output_shape(layer: Affine | AveragePool, shape: tuple[int, ...]) -> tuple[i
             raise _misfit(f"Dense with weight {layer.weight.shape}", shape, f"{wanted} inputs")
         return (layer.weight.shape[0],)
     if isinstance(layer, AveragePool):
-        name, channels, outs = "AveragePool", shape[0], shape[0]
+        name, channels, outs, read = "AveragePool", shape[0], shape[0], 1
     else:
         name = f"Conv with weight {layer.weight.shape}"
         outs, channels = layer.weight.shape[:2]
+        read = channels
     if len(shape) != 3 or shape[0] != channels:
         expected = f"(channels, height, width) with {channels} channels"
         raise _misfit(name, shape, expected if isinstance(layer, Conv) else "an image")
@@ -249,8 +215,8 @@ def output_shape(layer: Affine | AveragePool, shape: tuple[int, ...]) -> tuple[i
     padded = channels * (shape[1] + top + bottom) * (shape[2] + left + right)
     if padded > _MAX_ENTRIES:
         raise _misfit(f"{name} of {padded} padded inputs", shape, f"at most {_MAX_ENTRIES} inputs")
-    taps = layer.weight.size if isinstance(layer, Conv) else outs * math.prod(window.kernel)
-    entries = taps * sides[0] * sides[1]
+    met = math.prod(int(counts.sum()) for counts in window.meetings(shape[1:]))
+    entries = max(outs * sides[0] * sides[1], met * outs * read)
     if entries > _MAX_ENTRIES:
         raise _misfit(f"{name} of {entries} products", shape, f"at most {_MAX_ENTRIES} products")
     return (outs, *sides)
@@ -299,36 +265,19 @@ def affine_map(layer: Affine | AveragePool, shape: tuple[int, ...]) -> AffineMap
     )
 
 
-def conv_matrix(weight: FloatArray, shape: tuple[int, ...], window: Window) -> Matrix:
-    """The matrix of a convolution. Every entry is one weight: nothing is added or rounded."""
-    outs, ins = weight.shape[:2]
-    image = shape[1:]
-    tap, place, source = window.taps(image)
-    o, i = (grid.ravel()[:, None] for grid in np.indices((outs, ins)))
-    area_out, area_in = size_of(window.steps(image)), size_of(image)
-    values = weight.reshape(outs * ins, -1)[:, tap]
-    index = ((o * area_out + place).ravel(), (i * area_in + source).ravel())
-    return sparse.csr_array((values.ravel(), index), shape=(outs * area_out, ins * area_in))
-
-
 def _pool_map(layer: AveragePool, shape: tuple[int, ...]) -> AffineMap:
     """Each entry is 1 / (how many are averaged), off by half a unit in the last place unless that
     is a power of two."""
     window = layer.window(shape)
-    _, place, source = window.taps(shape[1:])
-    area_out, area_in = size_of(window.steps(shape[1:])), size_of(shape[1:])
-    counts = np.full(area_out, size_of(tuple(window.kernel)))
+    pattern, area = window.pattern(shape[1:]), size_of(shape[1:])
+    counts = np.full(len(pattern.counts), math.prod(window.kernel))
     if not layer.count_padding:
-        counts = np.maximum(np.bincount(place, minlength=area_out), 1)
-    shares = 1.0 / counts[place]
+        counts = np.maximum(pattern.counts, 1)
+    shares = 1.0 / counts
     off = np.where(np.frexp(shares)[0] == 0.5, 0.0, _UNIT * shares)
-    channel = np.arange(shape[0])[:, None]
-    index = ((channel * area_out + place).ravel(), (channel * area_in + source).ravel())
-    size = (shape[0] * area_out, shape[0] * area_in)
-    matrix, rounding = (
-        sparse.csr_array((np.tile(values, shape[0]), index), shape=size) for values in (shares, off)
-    )
-    return AffineMap(matrix, np.zeros(size[0]), rounding if off.any() else None)
+    matrix = pool_matrix(shares, pattern, shape[0], area)
+    rounding = pool_matrix(off, pattern, shape[0], area) if off.any() else None
+    return AffineMap(matrix, np.zeros(matrix.shape[0]), rounding)
 
 
 def fingerprint(sha: Any, layer: Inner) -> None:

@@ -20,6 +20,8 @@ from tests.doors.test_onnx import ALONE, WRITTEN
 from tests.doors.test_roundings import written_nnet
 from tests.doors.test_vnnlib import UNIT, V2
 
+# Sums below these do not overflow in single and in double precision.
+_FLOAT32, _FLOAT64 = 3.4e38, 1.7e308
 NUMBERS = [0, 1, -1, 2, 3, 7, 127, 255, 256, 2**31 - 1, 2**31, 2**40, 2**62, -(2**31)]
 SPEC = V2 + "(assert (and (<= X[0,0] 1.0) (>= X[0,0] 0.0) (== X[0,1] 0.5)))\n"
 
@@ -194,36 +196,54 @@ def judge(path, ending, data):
         # What the independent reader does not know it meets in any way.
         return "unjudged"
     with np.errstate(all="ignore"):
-        mine = network.logits(points) if ending != "onnx" else network(points)
-    if not np.isfinite(values).all():
-        return "unjudged"
-    # A model of half precision is evaluated in it.
-    accuracy = 0.05 if ending == "onnx" and _narrow(path) else 1e-4
-    size = network_size(network)
-    if not size < 1e30:
+        # Beyond the range of doubles too, but for what onnx's evaluator does in single precision.
+        wide = ending != "onnx"
+        mine = _far(network.steps, points.astype(np.longdouble).T).T if wide else network(points)
+        size, accuracy = network_size(network), 1e-4
+    most = np.inf
+    if not wide:
+        kinds = _kinds(path)
+        most = _FLOAT32 if onnx.TensorProto.FLOAT in kinds else _FLOAT64
+        if kinds & {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}:
+            # Evaluated in half precision.
+            accuracy, most = 0.05, 6e4
+    if not np.isfinite(values).all() or not size < most:
         return "unjudged"
     assert mine.shape == values.shape
     assert (np.abs(mine - values) <= accuracy * size).all(), f"{mine} is not {values}"
     return "read"
 
 
+def _far(steps, columns):
+    """The network's own steps in numbers of any size, [inputs, points] -> [outputs, points]."""
+    for step in steps:
+        match step:
+            case slth.deep.AffineMap():
+                matrix = (
+                    step.matrix if isinstance(step.matrix, np.ndarray) else step.matrix.toarray()
+                )
+                columns = matrix.astype(np.longdouble) @ columns + step.bias[:, None]
+            case slth.deep.Activate():
+                columns = np.maximum(columns, step.slope * columns)
+            case _:
+                columns = columns + _far(step.body, columns)
+    return columns
+
+
 def network_size(network):
-    """What sums inside may reach: float32 values are right up to a part of that."""
-    size = 1.0
+    """What sums inside may reach: values are right up to a part of that."""
+    size = np.longdouble(1.0)
     for step in network.affine_maps():
-        # Floats that may overflow on the way are not compared.
-        if not size < 1e30:
-            break
-        rows = abs(step.matrix).sum(axis=1)
-        size = float(np.max(rows)) * size + float(np.abs(step.bias).max(initial=0.0)) + 1.0
+        rows = np.asarray(abs(step.matrix).astype(np.longdouble).sum(axis=1))
+        size = rows.max(initial=0.0) * size + np.abs(step.bias).max(initial=0.0) + 1.0
     return size
 
 
-def _narrow(path):
+def _kinds(path):
+    """The types of a model's numbers."""
     model = onnx.load(path)
     kinds = {tensor.data_type for tensor in model.graph.initializer}
-    kinds.add(model.graph.input[0].type.tensor_type.elem_type)
-    return bool(kinds & {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16})
+    return kinds | {model.graph.input[0].type.tensor_type.elem_type}
 
 
 def _onnx_values(path, points):
@@ -239,42 +259,103 @@ def _safetensors_values(path, points):
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
-    body, kinds = data[8 + length :], {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+    body = data[8 + length :]
+    kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "BF16": "<u2"}
     described = header.pop("__metadata__")["slth"]
     arrays = {}
     for name, part in header.items():
         start, stop = part["data_offsets"]
-        arrays[name] = np.frombuffer(body[start:stop], kinds[part["dtype"]]).reshape(part["shape"])
+        array = np.frombuffer(body[start:stop], kinds[part["dtype"]]).reshape(part["shape"])
+        if part["dtype"] == "BF16":
+            array = (array.astype("<u4") << 16).view("<f4")
+        arrays[name] = array
     if described.startswith("{"):
         arrays["items"] = np.array(described)
     return _array_values(arrays, points)
 
 
 def _array_values(arrays, x):
-    """Dense layers, ReLUs and leaky ReLUs, from arrays alone; others are not known here."""
+    """Networks from arrays alone, window by window."""
+    arrays = {
+        name: value.astype(np.longdouble) if value.dtype.kind in "fiub" else value
+        for name, value in arrays.items()
+    }
     if "hidden" in arrays:
-        value = np.maximum(x @ arrays["hidden"].T, 0.0) @ arrays["output"][:, None]
+        value = x @ arrays["hidden"].T + arrays.get("bias", 0.0)
+        value = np.maximum(value, 0.0) @ arrays["output"][:, None] + arrays.get("output_bias", 0.0)
         return np.maximum(value, 0.0) if str(arrays.get("readout", "")) == "relu" else value
     last = str(arrays.get("last", ""))
     if "items" in arrays:
         described = json.loads(str(arrays["items"]))
         kinds, last = described["items"], last or described["last"]
+        images = x.reshape(len(x), *described["input_shape"])
     else:
         numbers = sorted({int(name.split(".")[0]) for name in arrays if name[0].isdigit()})
         kinds = [{"kind": "dense", "place": number} for number in numbers]
+        images = x
+    rows = [_items_value(arrays, kinds, "", image).ravel() for image in images]
+    values = np.stack(rows)
+    return np.maximum(values, 0.0) if last == "relu" else values
+
+
+def _items_value(arrays, kinds, prefix, h):
+    """What a list of items makes of one vector or image."""
     bare = all(kind["kind"] in ("dense", "conv", "pool", "residual") for kind in kinds)
     for place, kind in enumerate(kinds):
+        name = f"{prefix}{kind.get('place', place)}"
         if bare and place:
-            x = np.maximum(x, 0.0)
-        if kind["kind"] == "dense":
-            name = kind.get("place", place)
-            x = x @ arrays[f"{name}.weight"].T + arrays.get(f"{name}.bias", 0.0)
-        elif kind["kind"] in ("relu", "leaky", "identity"):
-            slope = {"relu": 0.0, "identity": 1.0, "leaky": kind.get("slope")}[kind["kind"]]
-            x = np.maximum(x, slope * x)
-        else:
-            raise NotImplementedError(kind["kind"])
-    return np.maximum(x, 0.0) if last == "relu" else x
+            h = np.maximum(h, 0.0)
+        match kind["kind"]:
+            case "dense":
+                h = arrays[f"{name}.weight"] @ h.ravel() + arrays.get(f"{name}.bias", 0.0)
+            case "conv":
+                bias = arrays.get(f"{name}.bias", np.zeros(len(arrays[f"{name}.weight"])))
+                maps = [
+                    [[(kernel * under).sum() + shift for under in row] for row in _windows(
+                        h, kernel.shape[1:], kind["stride"], kind["padding"], 0.0)]
+                    for kernel, shift in zip(arrays[f"{name}.weight"], bias, strict=True)
+                ]  # fmt: skip
+                h = np.array(maps, np.longdouble)
+            case "pool":
+                sides = h.shape[1:] if kind["kernel"] is None else _pair(kind["kernel"])
+                empty = 0.0 if kind["count_padding"] else np.nan
+                step = kind["stride"] if kind["stride"] is not None else sides
+                h = np.array([
+                    [[_mean(under) for under in row] for row in _windows(
+                        channel[None], sides, step, kind["padding"], empty)]
+                    for channel in h
+                ], np.longdouble)  # fmt: skip
+            case "residual":
+                h = h + _items_value(arrays, kind["body"], f"{name}.", h).reshape(h.shape)
+            case "relu":
+                h = np.maximum(h, 0.0)
+            case "leaky":
+                h = np.maximum(h, kind["slope"] * h)
+            case other:
+                assert other == "identity", other
+    return h
+
+
+def _pair(value):
+    return value if isinstance(value, list | tuple) else (value, value)
+
+
+def _mean(under):
+    """Of what is there; of nothing, 0."""
+    known = under[~np.isnan(under)]
+    return known.mean() if known.size else 0.0
+
+
+def _windows(h, sides, step, padding, empty):
+    """Rows of what lies under a kernel of these sides, place by place."""
+    top, left, bottom, right = (*_pair(padding), *_pair(padding)) if (
+        not isinstance(padding, list) or len(padding) == 2) else padding  # fmt: skip
+    down, across = _pair(step)
+    around = np.pad(h, ((0, 0), (top, bottom), (left, right)), constant_values=empty)
+    height, width = sides[-2:]
+    rows = range(0, around.shape[1] - height + 1, down)
+    columns = range(0, around.shape[2] - width + 1, across)
+    return [[around[:, y : y + height, x : x + width] for x in columns] for y in rows]
 
 
 def _nnet_values(path, x):

@@ -41,17 +41,18 @@ def model_of(nodes, shape, tensors=(), opset=17, *, output="y", elem=onnx.Tensor
 
 def evaluated(model, points):
     """onnx's own values, [points, outputs]. Its evaluator takes the statistics of the batch for a
-    batch normalisation before set 14: those nodes are worked out here, as the standard says."""
+    batch normalisation before set 14, and one axis for a softmax before set 13: those nodes are
+    written otherwise here, as the standard says."""
     given = model.graph.input[0]
     dims = [axis.dim_value or 1 for axis in given.type.tensor_type.shape.dim]
     dtype = helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
-    run = ReferenceEvaluator(_without_old_normalisations(model)).run
+    run = ReferenceEvaluator(_without_old_nodes(model)).run
     return np.stack(
         [run(None, {given.name: x.reshape(dims).astype(dtype)})[0].ravel() for x in points]
     ).astype(np.float64)
 
 
-def _without_old_normalisations(model):
+def _without_old_nodes(model):
     if model.opset_import[0].version >= 14:
         return model
     changed = onnx.ModelProto()
@@ -61,6 +62,12 @@ def _without_old_normalisations(model):
     rank = len(graph.input[0].type.tensor_type.shape.dim)
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in model.graph.node:
+        if node.op_type == "Softmax" and model.opset_import[0].version < 13:
+            axis = next((part.i for part in node.attribute if part.name == "axis"), 1)
+            flat = f"{node.output[0]}_flat"
+            graph.node.append(helper.make_node("Flatten", node.input, [flat], axis=axis))
+            graph.node.append(helper.make_node("Softmax", [flat], node.output, axis=1))
+            continue
         if node.op_type != "BatchNormalization":
             graph.node.append(node)
             continue

@@ -12,10 +12,8 @@ def test_the_corpus_itself_is_read(tmp_path):
         (ending, judge(tmp_path / f"net.{ending}", ending, data))
         for ending, data in corpus(tmp_path)
     )
-    assert not any(outcome == "refused" for _, outcome in seen)
-    assert {ending for ending, outcome in seen if outcome == "read"} == {
-        "onnx", "npz", "safetensors", "nnet", "vnnlib"
-    }  # fmt: skip
+    assert {outcome for _, outcome in seen} == {"read"}
+    assert {ending for ending, _ in seen} == {"onnx", "npz", "safetensors", "nnet", "vnnlib"}
 
 
 def test_mutations_are_refused_or_read_right(tmp_path):
@@ -26,6 +24,7 @@ def test_mutations_are_refused_or_read_right(tmp_path):
         ending, data = files[trial % len(files)]
         changed = mutated(rng, ending, data)
         seen[judge(tmp_path / f"mutated.{ending}", ending, changed)] += 1
-    assert set(seen) <= {"refused", "read", "unjudged"}
+    # The slow readers know all that the doors know; left are numbers beyond single precision.
+    assert seen["unjudged"] <= 2
     assert seen["refused"] > 500
     assert seen["read"] > 150

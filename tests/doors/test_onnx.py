@@ -254,7 +254,7 @@ REFUSED = {
     "no opset": (lambda: edited(opset_import=lambda sets: sets.pop()), "operator set 0"),
     "other domain": (lambda: edited(graph=lambda g: setattr(g.node[0], "domain", "own")), "own"),
     "two inputs": (lambda: edited(graph=lambda g: g.input.append(g.output[0])), "2 inputs"),
-    "unknown size": (of(dense()[0], shape=["n", "m"]), "not known or too large"),
+    "unknown size": (of(dense()[0], shape=["n", "m"]), "which is not known"),
     "missing weights": (of(dense()[0], tensors={}), "depends on the input"),
     "two values of one name": (of(("Relu", ["x"], "W", {}), dense("y", "W")[0]), "two values"),
     "nothing at the output": (lambda: model_of([dense()[0]], ROW, TENSORS, output="z"), "no layer"),

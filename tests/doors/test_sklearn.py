@@ -57,6 +57,34 @@ def test_a_pipeline(scalers, outputs):
     np.testing.assert_allclose(network(X), values, rtol=1e-9, atol=1e-11)
 
 
+def test_several_labels_and_no_activation():
+    labels = np.stack([X[:, 0] > 0.0, X[:, 1] > 7.0], axis=1).astype(int)
+    several = neural_network.MLPClassifier((7,), random_state=0, solver="lbfgs").fit(X, labels)
+    network = slth.as_network(several)
+    assert network.last == "sigmoid"
+    np.testing.assert_allclose(network(X), several.predict_proba(X), rtol=1e-9, atol=1e-12)
+    for hidden in ((7, 6), (7,), ()):
+        model = fitted("MLPRegressor", 2, activation="identity", hidden_layer_sizes=hidden)
+        network = slth.DeepNetwork.of(slth.as_network(model))
+        assert len(list(network.affine())) == len(hidden) + 1
+        np.testing.assert_allclose(network(X), model.predict(X), rtol=1e-9, atol=1e-11)
+
+
+def test_a_scaler_is_read_as_what_it_does_now():
+    model = fitted("MLPRegressor", 1, StandardScaler())
+    before = model.predict(X)
+    model[0].with_std = False
+    assert np.abs(model.predict(X) - before).max() > 0.01
+    np.testing.assert_allclose(slth.as_network(model)(X).ravel(), model.predict(X), atol=1e-9)
+
+
+def test_what_predicts_something_else_is_refused():
+    model = fitted("MLPRegressor", 1, StandardScaler())
+    model[0].transform = lambda X: 2.0 * X
+    with pytest.raises(slth.InvalidInput, match="predicts something else"):
+        slth.as_network(model)
+
+
 def test_the_weights_of_a_perceptron_are_exact():
     model = fitted("MLPRegressor", 3)
     network = slth.as_network(model)

@@ -73,6 +73,36 @@ class Weights(nn.Module):
         return 1.0 - x.reshape(x.shape[0], 6) @ self.v.t() * 0.3
 
 
+class Scaled(Weights):
+    """Constants made of constants: rounded in the module's own precision before they meet x."""
+
+    def forward(self, x):
+        h = functional.linear(x, self.w * 0.3, self.c / 7.0).relu()
+        return h @ (self.v.abs() + 0.1).t() - self.v.sum() * 0.01
+
+
+class TopHalf(torch.autograd.Function):
+    """The larger half of some scores, as in edge-popup."""
+
+    @staticmethod
+    def forward(ctx, scores):
+        return (scores >= scores.median()).to(scores.dtype)
+
+
+class MaskedConv(nn.Conv2d):
+    """A strong lottery ticket: fixed weights, a mask from scores."""
+
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.scores = nn.Parameter(torch.randn_like(self.weight))
+
+    def forward(self, x):
+        kernel = self.weight * TopHalf.apply(self.scores.abs())
+        return functional.conv2d(
+            x, kernel, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
 def statistics(module):
     for part in module.modules():
         if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -165,6 +195,15 @@ READ = {
     "own parametrization": (symmetric, (4,)),
     "half precision": (lambda: Functional().half(), (4,)),
     "bfloat16": (lambda: Functional().bfloat16(), (4,)),
+    "half precision, constants worked out": (lambda: Scaled().half(), (4,)),
+    "bfloat16, constants worked out": (lambda: Scaled().bfloat16(), (4,)),
+    "edge-popup convolutions": (
+        lambda: nn.Sequential(
+            MaskedConv(2, 4, 3, stride=(2, 1), padding=1, groups=2), nn.ReLU(),
+            MaskedConv(4, 2, 2, dilation=(1, 2), bias=False), nn.Flatten(),
+        ),
+        IMAGE_SHAPE,
+    ),
     "own Linear with another forward": (
         lambda: nn.Sequential(Doubled(4, 5), nn.ReLU(), nn.Linear(5, 2), nn.Sigmoid()),
         (4,),
@@ -263,6 +302,11 @@ REFUSED = {
     "a branch on values": (Branch, "cannot be traced"),
     "hooks": (hooked, "forward hook"),
     "random numbers": (Random, "random numbers"),
+    "a softmax over the batch": (
+        lambda: nn.Sequential(nn.Linear(4, 3), nn.Softmax(0)), "axis 0, which is the batch"),
+    "an image too large": (
+        lambda: nn.Sequential(nn.Conv2d(2, 1, 1), nn.AvgPool2d(18_000, padding=9000)),
+        "padded inputs"),
     "an in-place operation on a value used again": (InPlace, "in-place"),
     "two results": (Twice, "several results"),
     "a product of layers": (Fork, "product of two"),

@@ -97,6 +97,9 @@ def test_nnet_headers_that_lie_are_refused(tmp_path):
     lines = ["1,2,{},2,", "2,1,", "0,", "0,0,", "1,1,", "0,0,0,", "1,1,1,", "1,2,", "3,"]
     path.write_text("\n".join(lines).format(1))
     assert slth.DeepNetwork.of(slth.read_network(path)).outputs == 1
+    path.write_text("\n".join(lines).format(1).replace("\n3,", "\n3_0,"))
+    with pytest.raises(slth.InvalidInput, match="3_0"):
+        slth.read_network(path)
     path.write_text("\n".join(lines).format(5))
     with pytest.raises(slth.InvalidInput, match="5 outputs"):
         slth.read_network(path)

@@ -185,3 +185,61 @@ def test_two_onnx_files_on_the_boxes_of_a_file(tmp_path, capsys):
     result = json.loads(capsys.readouterr().out)
     assert seen <= result["upper"] <= 1.1 * seen + 1e-6
     assert result["lower"] >= 0.9 * seen
+
+
+# Commands and claims that say something else than a box, or might.
+OTHERS = {
+    "(define-fun X_0 () Real 0.5)": "a command",
+    "(push 1)": "a command",
+    "(exit)(assert (<= X_0 0.5))": "a command",
+    "(declare-const X_0 Int)": "no real number",
+    "(declare-fun X_0 (Real) Real)": "no real number",
+    "(vnnlib-version <3.0>)": "a version",
+    "(assert (<= X_01 0.5))": "neither inputs nor outputs",
+    "(assert (<= |X_0| 0.5))": "neither inputs nor outputs",
+    "(assert (<= X_0 (/ 1 3)))": r"\(<= X_0 \(/ 1 3\)\) about inputs that is no box",
+    "(assert (<= (+ X_0 X_1) 1))": "that is no box",
+    "(assert (not (<= X_0 0.5)))": r"\(not \(<= X_0 0.5\)\) about inputs that is no box",
+    "(assert (<= 0 X_0 1))": "that is no box",
+    "(assert (! (<= X_0 0.5) :named a))": "that is no box",
+    "(assert (<= X_0 Y_0))": "that is no box",
+    "(assert (or (<= X_0 0.5) (<= Y_0 0)))": r"\(<= Y_0 0\) about inputs that is no box",
+    "(assert (<= X_0 0.5) (<= X_1 0.5))": "2 claims",
+    "(assert (<= X_0 1e999))": "a bound 1e999",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), OTHERS.items(), ids=OTHERS)
+def test_what_is_no_box_is_refused_in_its_own_words(tmp_path, text, said):
+    with pytest.raises(slth.InvalidInput, match=said):
+        read(tmp_path, DECLARED + UNIT + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(set-info :source "(assert (<= X_0 0.5)) ; ")',
+        "(set-info :source |(assert (<= X_0 0.5)) ; (|)",
+        '; "\n',
+        "(set-logic QF_LRA)",
+        "(declare-fun Z () Real)",
+        "(check-sat)(get-model)(exit)",
+    ],
+)
+def test_what_says_nothing_of_inputs_changes_nothing(tmp_path, text):
+    assert read(tmp_path, DECLARED + UNIT + text) == read(tmp_path, DECLARED + UNIT)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("(declare-input X real [1, 2])", "(declare-input X int8 [1, 2])"),
+        ("(declare-input X real [1, 2])", "(isomorphic-to g) (declare-input X real [1, 2])"),
+        ("<2.0>", "<3.0>"),
+    ],
+)
+def test_version_2_of_other_kinds(tmp_path, old, new):
+    claims = "(assert (and (<= X[0,0] 1.0) (>= X[0,0] 0.0) (== X[0,1] 0.5)))"
+    assert read(tmp_path, V2 + claims)[0] == [([0.0, 0.5], [1.0, 0.5])]
+    with pytest.raises(slth.InvalidInput, match="VNN-LIB"):
+        read(tmp_path, V2.replace(old, new) + claims)

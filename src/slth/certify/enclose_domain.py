@@ -70,13 +70,11 @@ def _enclose_here(pair: Comparison, domain: Domain, request: Request) -> Enclosu
     if _is_quick(pair, domain):
         net, target = pair.outputs[0]
         return with_floor(_enclose_output(net, target, domain, request), deep, request)
-    near = deep.are_near or (eps is not None and deep.floor <= eps)
-    if near:
+    found = None
+    if deep.are_near or (eps is not None and deep.floor <= eps):
         found = _by_any_layers(deep, request.within(0.5 * deadline.remaining))
         if found.status == Status.CLOSED:
             return found
-    else:
-        found = deep.bounded()
     by_outputs = None
     for index, (net, target) in enumerate(pair.outputs):
         if by_outputs is not None and deadline.expired:
@@ -86,6 +84,8 @@ def _enclose_here(pair: Comparison, domain: Domain, request: Request) -> Enclosu
         one = _enclose_output(net, target, domain, share)
         by_outputs = one if by_outputs is None else _larger(by_outputs, one)
     assert by_outputs is not None
+    if found is None:
+        return with_floor(by_outputs, deep, request)
     return _met(found, by_outputs, request)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from slth.check_pair.lines import Band, Bands, Codes, bands
 from slth.check_pair.steps import Affine, Fork, Join, Kink, Map, PairStep
@@ -403,5 +403,5 @@ def _sum(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
 def _times(rows: FloatArray, matrix: Matrix) -> FloatArray:
     lead = rows.shape[:2]
     long = rows.reshape(lead[0] * lead[1], rows.shape[2])
-    product = (matrix.T @ long.T).T if sparse.issparse(matrix) else long @ matrix
+    product = (matrix.T @ long.T).T if scipy.sparse.issparse(matrix) else long @ matrix
     return np.ascontiguousarray(product).reshape(*lead, matrix.shape[1])

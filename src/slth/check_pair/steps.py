@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from slth.deep import Activate, DeepNetwork, Skip, Step
 from slth.errors import InvalidInput
@@ -162,7 +162,7 @@ def together(
             if own_rows is None and own_columns is None:
                 continue
             # Between two maps stand activations only, which act on each unit alone.
-            plain = FORK not in first and not sparse.issparse(step.weight)
+            plain = FORK not in first and not scipy.sparse.issparse(step.weight)
             _require(plain, "an order of units that are not those of plain layers")
             if own_rows is not None:
                 units = np.sort(own_rows[own_rows != -1])

@@ -86,7 +86,7 @@ def network_of(
     try:
         if len(description) > _LONGEST:
             raise ValueError("too long")
-        whole = json.loads(description)
+        whole = json.loads(description, object_pairs_hook=unique)
         _require_words(whole, {"items", "input_shape", "last"})
         items = [_item(part, str(k), left) for k, part in enumerate(whole["items"])]
         shape = tuple(whole["input_shape"])
@@ -98,6 +98,19 @@ def network_of(
     if left:
         raise refuse(f"an array {sorted(left)[0]!r}, which no layer uses")
     return DeepNetwork(tuple(items), last, shape)
+
+
+def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these members, for `json.loads`, which would keep the last of two of a name.
+
+    Raises:
+        ValueError: two of one name.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} twice")
+    return found
 
 
 def _require_words(part: Any, words: set[str]) -> None:

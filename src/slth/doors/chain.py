@@ -32,6 +32,11 @@ from slth.layers import (
 
 # A diagonal matrix is written out up to this many inputs (128 MiB).
 _MOST_DIAGONAL = 4096
+# Products of one window with an image and its padding: onnx's evaluator, which the result is held
+# against, takes 24 bytes for each.
+_MOST_PRODUCTS = 1 << 25
+# Numbers in one input: a color image of 1,000 x 1,000 pixels.
+_MOST_INPUTS = 3_000_000
 # Entries of a value that constants are added to (64 MiB an array).
 _MOST_ENTRIES = 1 << 23
 
@@ -59,6 +64,13 @@ class Chain:
     @classmethod
     def start(cls, shape: tuple[int, ...]) -> Chain:
         """The input of a graph."""
+        if not 1 <= math.prod(shape) <= _MOST_INPUTS or min(shape, default=1) < 1:
+            raise InvalidInput(
+                "input of a network",
+                got=f"shape {list(shape)}",
+                expected=f"1 to {_MOST_INPUTS} numbers",
+                fix="State the shape of one input; a smaller image can be read.",
+            )
         image = len(shape) == 4 and shape[0] == 1
         return cls(None, None, shape, shape[1:] if image else (size_of(shape),))
 
@@ -86,7 +98,18 @@ class Chain:
                 f"a value of shape {self.shape}, in the network {self.place}",
                 "an image [1, channels, height, width] that is not a reshaped one",
             )
-        return self._then(item, (1, *output_shape(item, self.place)), where)
+        shape = output_shape(item, self.place)
+        if _products(item, self.place) > _MOST_PRODUCTS:
+            raise unlike(
+                where,
+                f"a window laid over {_products(item, self.place)} numbers, padding included",
+                f"at most {_MOST_PRODUCTS}",
+            )
+        if isinstance(item, AveragePool) and not item.count_padding:
+            met = item.window(self.place).meetings(self.place[1:])
+            if min(int(count.min()) for count in met) < 1:
+                raise unlike(where, "a mean over padding alone, which is 0/0", "smaller padding")
+        return self._then(item, (1, *shape), where)
 
     def activated(self, slope: float, where: str) -> Chain:
         """max(h, slope h)."""
@@ -194,8 +217,13 @@ class Chain:
         rows = [_per_output(item, values) for values in (factors, factor_offs, shift, shift_offs)]
         if any(row is None for row in rows):
             return self._behind_diagonal(factors, factor_offs, shift, shift_offs, shape, where)
-        scaled = scaled_rows(item, rows[0], rows[1])  # type: ignore[arg-type]
-        moved = shifted_rows(scaled, rows[2], rows[3])  # type: ignore[arg-type]
+        try:
+            scaled = scaled_rows(item, rows[0], rows[1])  # type: ignore[arg-type]
+            moved = shifted_rows(scaled, rows[2], rows[3])  # type: ignore[arg-type]
+        except InvalidInput as error:
+            # All that a layer of finite numbers can become unfit by.
+            problem = "constants with which the weights before them overflow"
+            raise unlike(where, problem, "products that float64 holds") from error
         return before._then(moved, shape, where)
 
     def _behind_diagonal(self, *rest: Any) -> Chain:
@@ -242,9 +270,8 @@ class Chain:
         count, shape = 0, self.before.place
         for item in _flat([self.item]):
             if isinstance(item, Dense | Conv | AveragePool):
+                count += _products(item, shape)
                 shape = output_shape(item, shape)
-                places = size_of(shape[1:]) if len(shape) == 3 else 1
-                count += places * (item.weight.size if isinstance(item, Dense | Conv) else shape[0])
         return count
 
     def network(self) -> DeepNetwork:
@@ -281,6 +308,8 @@ def reciprocal(values: FloatArray, where: str) -> tuple[FloatArray, FloatArray]:
         raise unlike(where, "a division by 0", "constants other than 0")
     with np.errstate(over="ignore"):
         inverse = 1.0 / values
+    if not np.isfinite(inverse).all():
+        raise unlike(where, "a division by a number whose reciprocal overflows", "a larger one")
     return inverse, reciprocal_off(inverse, values)
 
 
@@ -293,6 +322,18 @@ def _explicit(items: list[Any]) -> tuple[Any, ...]:
 
 def _flat(items: list[Item]) -> list[Any]:
     return [part for item in items for part in getattr(item, "body", (item,))]
+
+
+def _products(item: Dense | Conv | AveragePool, shape: tuple[int, ...]) -> int:
+    """Products on an input of that shape; for a pool, sums over columns and then over rows."""
+    if isinstance(item, Dense):
+        return item.weight.size
+    window = item.window(shape) if isinstance(item, AveragePool) else item.window
+    rows, columns = window.steps(shape[1:])
+    if isinstance(item, Conv):
+        return rows * columns * item.weight.size
+    height, width = window.kernel
+    return rows * shape[0] * (height * shape[2] + width * columns)
 
 
 def _per_output(item: Dense | Conv, values: FloatArray) -> FloatArray | None:

@@ -20,7 +20,8 @@ def read_nnet(path: Path) -> DeepNetwork:
     """The network of an .nnet file, reading inputs and giving outputs in their own units: inputs
     are normalised by (x - mean) / range, outputs by y range + mean, both folded into the layers.
 
-    The minima and maxima of the inputs are no part of the function: state them as a slth.Box.
+    Decimals are the nearest float64 numbers. The minima and maxima of the inputs are no part of the
+    function: state them as a slth.Box.
 
     Raises:
         InvalidInput: missing, damaged or of another layout.
@@ -52,6 +53,9 @@ class _Lines:
         line = next(self._lines, None)
         if line is None:
             raise ValueError("it ends too early")
+        if "_" in line:
+            # Which Python takes for a separator of thousands.
+            raise ValueError(f"a number in {line[:60]!r}")
         values = np.array([float(part) for part in line.strip().strip(",").split(",")])
         if count is not None and len(values) != count:
             raise ValueError(f"{len(values)} numbers in place of {count}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from slth.deep import DeepNetwork
-from slth.doors.arrays import arrays_of, network_of, numbers_in
+from slth.doors.arrays import arrays_of, network_of, numbers_in, unique
 from slth.errors import InvalidInput, MissingExtra
 
 # Under this name the file's metadata describe the network.
@@ -43,7 +44,10 @@ def safetensors_of(path: Path) -> tuple[dict[str, np.ndarray], str | None]:
             raise unusable(path, f"larger than {_MOST_BYTES} bytes")
         with library.safe_open(str(path), framework="numpy") as file:
             described = (file.metadata() or {}).get(_KEY)
-        parts = library.deserialize(path.read_bytes())
+        data = path.read_bytes()
+        parts = library.deserialize(data)
+        # The library takes one of two tensors, or of two descriptions, of a name.
+        json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")], object_pairs_hook=unique)
     except FileNotFoundError as error:
         raise unusable(path, "no such file") from error
     except InvalidInput:

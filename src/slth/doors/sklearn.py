@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +12,19 @@ from slth.deep import DeepNetwork
 from slth.doors.exact import exact_dtype
 from slth.doors.normalise import behind_scaler, standardised
 from slth.errors import InvalidInput, MissingExtra, require_array
-from slth.layers import Dense, FloatArray, bias_of
+from slth.layers import Dense, FloatArray, Identity, bias_of
 from slth.network import ReLUNetwork
 
+# The network is held against the estimator's own values at this many points of each size; both are
+# computed in double precision.
+_COMPARED, _AGREES, _SIZES = 16, 1e-6, (1.0, 1e-3, 1e3, 1e6)
 _LASTS = {"identity": None, "softmax": "softmax", "logistic": "sigmoid"}
 
 
 def from_sklearn(model: Any) -> DeepNetwork:
-    """The network of a fitted MLPClassifier or MLPRegressor with activation "relu", or of a
-    Pipeline that ends with one behind StandardScaler and MinMaxScaler steps (folded into the first
-    layer, which states what that rounds).
+    """The network of a fitted MLPClassifier or MLPRegressor with activation "relu" or "identity",
+    or of a Pipeline that ends with one behind StandardScaler and MinMaxScaler steps (folded into
+    the first layer, which states what that rounds).
 
     A classifier's last activation is "softmax", or "sigmoid" for two classes and several labels.
 
@@ -34,7 +38,32 @@ def from_sklearn(model: Any) -> DeepNetwork:
     for scaler in reversed(steps[:-1]):
         first, *others = network.items
         network = replace(network, items=(_behind(first, scaler), *others))  # type: ignore[arg-type]
+    _require_same_values(model, network)
     return network
+
+
+def _require_same_values(model: Any, network: DeepNetwork) -> None:
+    """The network gives what the estimator itself predicts, at random points of several sizes."""
+    rng = np.random.default_rng(0)
+    classifies = network.last is not None
+    for reach in _SIZES:
+        points = reach * rng.uniform(-1.0, 1.0, (_COMPARED, network.d))
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            # Of columns that had names, and of what overflows.
+            warnings.simplefilter("ignore")
+            own = np.asarray(model.predict_proba(points) if classifies else model.predict(points))
+            mine = network(points)
+        if classifies and network.outputs == 1:
+            own = own[:, 1]
+        own = own.reshape(_COMPARED, -1)
+        size = max(min(1.0, reach), float(np.abs(own).max(initial=0.0)))
+        if own.shape != mine.shape or not (np.abs(own - mine) <= _AGREES * size).all():
+            raise InvalidInput(
+                "estimator predicts something else than its weights say",
+                got=f"values that differ from {network!r}",
+                expected="an estimator as it was fitted",
+                fix="Fit it again, or write the network down as a slth.DeepNetwork.",
+            )
 
 
 def _perceptron(model: Any) -> DeepNetwork:
@@ -52,11 +81,11 @@ def _perceptron(model: Any) -> DeepNetwork:
             expected="an MLPClassifier or MLPRegressor after fit",
             fix="Call fit first.",
         )
-    if model.activation != "relu" and len(model.coefs_) > 1:
+    if model.activation not in ("relu", "identity") and len(model.coefs_) > 1:
         raise InvalidInput(
             "activation without ReLU",
             got=repr(model.activation),
-            expected="'relu'",
+            expected="'relu', or 'identity'",
             fix="Train with activation='relu'.",
         )
     if model.out_activation_ not in _LASTS or len(model.coefs_) != len(model.intercepts_):
@@ -69,8 +98,11 @@ def _perceptron(model: Any) -> DeepNetwork:
             "activation.",
         )
     pairs = zip(model.coefs_, model.intercepts_, strict=True)
-    layers = tuple(Dense(np.asanyarray(weight).T, bias) for weight, bias in pairs)
-    return DeepNetwork(layers, _LASTS[model.out_activation_])  # type: ignore[arg-type]
+    layers: list[Any] = [Dense(np.asanyarray(weight).T, bias) for weight, bias in pairs]
+    if model.activation == "identity" and len(layers) > 1:
+        # Said once, it says of all places that no ReLU stands there.
+        layers.insert(1, Identity())
+    return DeepNetwork(tuple(layers), _LASTS[model.out_activation_])  # type: ignore[arg-type]
 
 
 def _is(model: Any, name: str) -> bool:
@@ -85,10 +117,10 @@ def _behind(layer: Dense, scaler: Any) -> Dense:
     exact = np.zeros(count)
     if _is(scaler, "StandardScaler") and hasattr(scaler, "n_features_in_"):
         mean, scale = exact, np.ones(count)
-        # With scaling alone the mean is there, but it is not subtracted.
+        # What is there may not be used: the mean with scaling alone.
         if scaler.with_mean:
             mean = _column("mean_", scaler.mean_, count)
-        if scaler.scale_ is not None:
+        if scaler.with_std:
             scale = _column("scale_", scaler.scale_, count)
         return behind_scaler(layer, *standardised(mean, scale, name))
     if _is(scaler, "MinMaxScaler") and hasattr(scaler, "scale_"):

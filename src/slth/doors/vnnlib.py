@@ -20,8 +20,11 @@ _MOST_BYTES = 1 << 25
 _MOST_BOXES, _MOST_NUMBERS = 10_000, 1 << 24
 # Bounds that crossing two disjunctions may write: each takes about 100 bytes.
 _MOST_CROSSED = 1 << 22
-# Commands that take assertions back: what is left of a file with them is not read.
-_TAKE_BACK = {"push", "pop", "reset", "reset-assertions"}
+# Commands that say nothing of the inputs beside what is asserted. Others may take assertions back
+# (push, pop) or give a name another meaning (define-fun).
+_SILENT = {"set-logic", "set-info", "set-option", "check-sat", "get-model", "get-value", "echo"}
+# Types of numbers that boxes of real numbers hold.
+_REAL = {"Real", "real", "float16", "float32", "float64", "bfloat16"}
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 
 
@@ -62,7 +65,9 @@ def read_boxes(path: Path, inputs: int) -> Specification:
 
 def _parsed(text: str) -> list[Any]:
     """Nested lists of words; X[0, 1] is one word."""
-    bare = re.sub(r"\s+\[", "[", re.sub(r";[^\n]*", "", text))
+    # Texts and quoted names may hold brackets and semicolons; comments hold anything.
+    bare = re.sub(r'"[^"]*"|\|[^|]*\||;[^\n]*', _emptied, text)
+    bare = re.sub(r"\s+\[", "[", bare)
     stack: list[list[Any]] = [[]]
     for word in re.findall(r"[()]|[^\s()\[]*\[[^\]()]*\]|[^\s()\[]+", bare):
         if word == "(":
@@ -77,6 +82,10 @@ def _parsed(text: str) -> list[Any]:
     if len(stack) != 1:
         raise ValueError("a bracket that is not closed")
     return stack[0]
+
+
+def _emptied(found: re.Match[str]) -> str:
+    return "" if found[0][0] == ";" else 2 * found[0][0]
 
 
 # Bounds of some inputs: index -> (low, high).
@@ -100,15 +109,16 @@ class _Reader:
     def specification(self) -> Specification:
         common: _Bounds = {}
         choices: list[_Bounds] = [{}]
-        for command in self.commands:
+        for place, command in enumerate(self.commands):
             if not isinstance(command, list) or not command:
                 raise ValueError(f"{_written(command)} outside of a command")
-            if command[0] == "declare-network":
-                self._declare(command)
-            if command[0] in _TAKE_BACK:
-                raise ValueError(f"a command {_written(command)}")
-            if command[0] != "assert":
+            if command[0] == "exit" and place == len(self.commands) - 1:
                 continue
+            if command[0] != "assert":
+                self._prepare(command)
+                continue
+            if len(command) != 2:
+                raise ValueError(f"{len(command) - 1} claims in {_written(command)}")
             (claim,) = command[1:]
             if not self._names_input(claim):
                 self._leave(claim)
@@ -120,6 +130,20 @@ class _Reader:
                 choices = _crossed(choices, found)
         return Specification(self._whole(common, choices), tuple(self.unused))
 
+    def _prepare(self, command: list[Any]) -> None:
+        """A command that is no assertion."""
+        kind, *rest = command
+        if kind == "declare-network":
+            self._declare(command)
+        elif kind == "vnnlib-version":
+            if not re.fullmatch(r"<[12](\.[0-9]+)?>", "".join(map(_written, rest))):
+                raise ValueError(f"a version {_written(command)}")
+        elif kind in ("declare-const", "declare-fun"):
+            if len(rest) < 2 or rest[-1] not in _REAL or rest[1:-1] not in ([], [[]]):
+                raise ValueError(f"{_written(command)}, no real number")
+        elif not isinstance(kind, str) or kind not in _SILENT:
+            raise ValueError(f"a command {_written(command)}")
+
     def _declare(self, command: list[Any]) -> None:
         """(declare-network f (declare-input X real [1,5]) ...); one network of one input."""
         if self.tensor is not None:
@@ -127,6 +151,14 @@ class _Reader:
         inputs = [part for part in command[2:] if part[0] == "declare-input"]
         if len(inputs) != 1:
             raise ValueError(f"a network of {len(inputs)} inputs")
+        for part in command[2:]:
+            if part[0] not in ("declare-input", "declare-hidden", "declare-output"):
+                raise ValueError(f"a network with {_written(part)}")
+            if part[2].partition("[")[0] not in _REAL and part[2] not in _REAL:
+                raise ValueError(f"{_written(part)}, no real numbers")
+        names = [part[1] for part in command[2:]]
+        if len(set(names)) != len(names):
+            raise ValueError("two tensors of one name")
         self.tensor = inputs[0][1]
         self.others = {part[1] for part in command[2:] if part[0] != "declare-input"}
         sizes = inputs[0][2].partition("[")[2].strip("]")
@@ -174,16 +206,14 @@ class _Reader:
                 else:
                     self._leave(part)
             return choices
-        relation, left, right = claim
-        if relation in ("<=", "<"):
-            return [self._bound(left, right)]
-        if relation in (">=", ">"):
-            return [self._bound(right, left)]
-        if relation != "==":
+        relation, *sides = claim
+        if len(sides) != 2 or relation not in ("<=", "<", ">=", ">", "=="):
             raise ValueError(f"an assertion {_written(claim)} about inputs that is no box")
-        both = self._bound(left, right)
-        _narrow(both, self._bound(right, left))
-        return [both]
+        left, right = sides if relation[0] != ">" else sides[::-1]
+        found = self._bound(left, right, claim)
+        if relation == "==":
+            _narrow(found, self._bound(right, left, claim))
+        return [found]
 
     def _leave(self, claim: Any) -> None:
         """Note a claim about outputs."""
@@ -191,22 +221,22 @@ class _Reader:
             raise ValueError(f"an assertion {_written(claim)} about neither inputs nor outputs")
         self.unused.append(_written(claim))
 
-    def _bound(self, left: Any, right: Any) -> _Bounds:
-        """left <= right, one of which is an input and the other a number. Decimals between two
-        floats go outward, so the box holds what was written."""
+    def _bound(self, left: Any, right: Any, claim: Any) -> _Bounds:
+        """left <= right in a claim, one of which is an input and the other a number. Decimals
+        between two floats go outward, so the box holds what was written."""
         for word, other, end in ((left, right, 1), (right, left, 0)):
             index = self._input(word)
-            if index is not None and not self._names_input(other):
+            if index is not None and _is_number(other):
                 number = _outward(other, end)
                 return {index: (-math.inf, number) if end else (number, math.inf)}
-        raise ValueError(f"an assertion {_written([left, right])} about inputs that is no box")
+        raise ValueError(f"an assertion {_written(claim)} about inputs that is no box")
 
     def _input(self, word: Any) -> int | None:
         """The index that a word names."""
         if not isinstance(word, str):
             return None
         if self.tensor is None:
-            found = re.fullmatch(r"X_(\d{1,9})", word)
+            found = re.fullmatch(r"X_(0|[1-9]\d{0,8})", word)
             return None if found is None else int(found[1])
         found = re.fullmatch(r"([^\[]+)(?:\[([\d,]*)\])?", word)
         if found is None or found[1] != self.tensor:
@@ -237,13 +267,19 @@ class _Reader:
         return known
 
 
+def _text(word: Any) -> str:
+    """A number as one word: (- 1.5) is one too."""
+    negated = isinstance(word, list) and len(word) == 2 and word[0] == "-"
+    return f"-{_written(word[1])}" if negated else _written(word)
+
+
+def _is_number(word: Any) -> bool:
+    return _NUMBER.fullmatch(_text(word)) is not None
+
+
 def _outward(word: Any, end: int) -> float:
-    """The float at or next below (end 0) or above (end 1) a decimal; (- 1.5) is one too."""
-    text: str = word
-    if isinstance(word, list) and len(word) == 2 and word[0] == "-":
-        text = f"-{word[1]}"
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"a bound {text}")
+    """The float at or next below (end 0) or above (end 1) a decimal."""
+    text = _text(word)
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"a bound {text}")

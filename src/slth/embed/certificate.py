@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from slth.domain import Ball
 from slth.embed.operator import Operator, row_norms
@@ -122,8 +122,10 @@ def _pair_rows(error: Operator) -> FloatArray:
     so sup |<e, sides of x>| <= ||(max(|e_j|, |e_j'|))_j||_2."""
     half = error.matrix.shape[1] // 2
     matrix = error.matrix
-    if isinstance(matrix, sparse.csr_array):
-        return row_norms(sparse.csr_array(abs(matrix[:, :half]).maximum(abs(matrix[:, half:]))))
+    if isinstance(matrix, scipy.sparse.csr_array):
+        return row_norms(
+            scipy.sparse.csr_array(abs(matrix[:, :half]).maximum(abs(matrix[:, half:])))
+        )
     return row_norms(np.maximum(np.abs(matrix[:, :half]), np.abs(matrix[:, half:])))
 
 

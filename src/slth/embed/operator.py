@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from slth.layers import FloatArray, Matrix
 from slth.rounding.outward import TINY, UNIT, norm_above, up, up_float
@@ -62,7 +62,7 @@ def row_norms(matrix: Matrix) -> FloatArray:
     if largest == 0.0:
         return np.zeros(matrix.shape[0])
     scaled = matrix / largest
-    squares = scaled.multiply(scaled) if sparse.issparse(scaled) else scaled**2
+    squares = scaled.multiply(scaled) if scipy.sparse.issparse(scaled) else scaled**2
     sums = np.asarray(squares.sum(axis=1)).ravel()
     # Squares below the range of floats are missed: 1e-300 of the largest at most.
     slack = 2.0 * (matrix.shape[1] + 16) * UNIT
@@ -86,7 +86,7 @@ def spectral_above(matrix: Matrix) -> float:
 
 
 def _entries(matrix: Matrix) -> FloatArray:
-    return np.asarray(matrix.data if sparse.issparse(matrix) else matrix)
+    return np.asarray(matrix.data if scipy.sparse.issparse(matrix) else matrix)
 
 
 def _by_squaring(matrix: Matrix, frobenius: float) -> float:
@@ -101,7 +101,7 @@ def _by_squaring(matrix: Matrix, frobenius: float) -> float:
     for _ in range(_SQUARINGS):
         before = norm_above(_entries(current))
         gram = current @ current.T
-        dense = gram.toarray() if sparse.issparse(gram) else gram
+        dense = gram.toarray() if scipy.sparse.issparse(gram) else gram
         after = norm_above(dense)
         if after == 0.0:
             return frobenius

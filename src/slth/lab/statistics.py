@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import bdtrc
 
 FloatArray = NDArray[np.float64]
 
@@ -48,7 +48,9 @@ def median_interval(values: FloatArray) -> Interval:
     n = len(ranked)
     shares = np.arange(1, n + 1) / n
     # Pr(at least m of n entries among the k smallest), for the lower and the upper median.
-    lower, upper = (bdtrc(float(m - 1), n, shares) for m in ((n + 1) // 2, n // 2 + 1))
+    lower, upper = (
+        scipy.special.bdtrc(float(m - 1), n, shares) for m in ((n + 1) // 2, n // 2 + 1)
+    )
     low = ranked[int(np.argmax(lower > _TAIL))]
     high = ranked[int(np.argmax(upper >= 1.0 - _TAIL))]
     middle = ranked[n // 2]

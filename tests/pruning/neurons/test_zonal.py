@@ -10,14 +10,17 @@ from flint import arb
 import slth
 from slth.limits import Deadline
 from slth.pruning.neurons.problem import Problem
-from slth.pruning.neurons.zonal import angles_to, most_seen, zonal_bound
+from slth.pruning.neurons.zonal import zonal_bound
+from slth.pruning.neurons.zonal.screening import ZonalBound
+from slth.pruning.neurons.zonal.seen import Table, most_seen
+from slth.pruning.neurons.zonal.setting import Setting
 from slth.theory import ZonalMeasure
 from slth.theory.arithmetic import precision
 from slth.theory.zonal import profile_of
 
 
 def bound_of(net, target):
-    return zonal_bound(Problem(net, target), Deadline(60.0))
+    return zonal_bound(Problem(net, target), Deadline(60.0)).value
 
 
 @pytest.mark.parametrize(("d", "m", "scale"), [(3, 4, 0.3), (4, 6, 0.1), (5, 6, 0.02), (9, 8, 0.4)])
@@ -54,7 +57,10 @@ def test_angles_are_within_their_slack(d):
     hidden[:10] = target * rng.standard_normal((10, 1)) + 1e-9 * np.abs(target).max() * (
         rng.standard_normal((10, d))
     )
-    angles, slack = angles_to(hidden, target)
+    net = slth.ReLUNetwork(hidden, np.ones(20))
+    setting = Setting.of(Problem(net, slth.ReLUNetwork(target[None], [1.0])))
+    assert setting is not None
+    angles, slack = setting.to_target, setting.slack
     with mpmath.workdps(60):
         w = [mpmath.mpf(x) for x in target]
         length = mpmath.sqrt(mpmath.fsum(x * x for x in w))
@@ -79,6 +85,82 @@ def test_the_sum_is_rounded_outward():
             for a, x in zip(alphas.tolist(), angles.tolist(), strict=True)
         )
     assert exact <= spent <= exact + 500 * 1e-8
+
+
+@pytest.mark.parametrize(("d", "width"), [(3, 400), (6, 3000)])
+def test_the_table_holds_what_far_units_see(d, width):
+    net = slth.random_network(d, width, 1)
+    setting = Setting.of(Problem(net, slth.neuron(np.eye(d)[0])))
+    assert setting is not None
+    with precision(160):
+        measure = ZonalMeasure.spread(d, 4, 0.3)
+    profile = profile_of(measure, lambda left, right: 1.0, 1e-6)
+    table = Table.of(profile, setting)
+    for unit in range(3):
+        axis = setting.rows[unit]
+        alphas = np.where(np.arange(width) == unit, 0.0, setting.alphas)
+        squares = np.sin(setting.angles_to(axis)) ** 2
+        assert 0 < (squares < table.near).sum() < width / 2
+        exact = most_seen(profile, setting.angles_to(axis), setting.slack, alphas)
+        assert exact <= table.most_seen(setting, axis, alphas) <= 1.03 * exact
+        # One unit at a time, of either sign: at the ends of cells too.
+        for sign in (1.0, -1.0):
+            for other in np.argsort(squares)[1::37]:
+                one = np.where(np.arange(width) == other, sign, 0.0)
+                angle = setting.angles_to(axis, np.array([other]))
+                with precision(160):
+                    value = max(0.0, sign * float(measure.seen_at(float(angle[0]))))
+                assert value <= table.most_seen(setting, axis, one) <= value + 0.02
+
+
+def test_cells_of_the_table_hold_their_ends():
+    net = slth.random_network(4, 50, 0)
+    setting = Setting.of(Problem(net, slth.neuron(np.eye(4)[0])))
+    assert setting is not None
+    with precision(160):
+        measure = ZonalMeasure.spread(4, 4, 0.3)
+    table = Table.of(profile_of(measure, lambda left, right: 1.0, 1e-6), setting)
+    cells = np.arange(table.first, table.first + table.high.shape[0])
+    for shift in (0.0, 0.5, 1.0 - 1e-9):
+        ends = (cells << 44).view(np.float64)
+        squares = np.minimum(1.0, ends + shift * ((cells + 1 << 44).view(np.float64) - ends))
+        for square, high, low in zip(squares[::17], table.high[::17], table.low[::17], strict=True):
+            with precision(160):
+                value = float(measure.seen_at(min(math.asin(math.sqrt(square)), math.pi / 2)))
+            assert -low <= value <= high
+
+
+@pytest.mark.parametrize("d", [3, 4, 7])
+@pytest.mark.parametrize("seed", range(8))
+def test_no_good_mask_keeps_what_screening_dropped(d, seed):
+    width = 8
+    rng = np.random.default_rng([seed, d])
+    direction = rng.standard_normal(d)
+    hidden = rng.standard_normal((width, d))
+    # Half of the units near the target's line, so that there is much to screen.
+    hidden[:4] = rng.choice([-1.0, 1.0], (4, 1)) * direction + 0.2 * rng.standard_normal((4, d))
+    net = slth.ReLUNetwork(hidden, 2.0 * rng.standard_normal(width))
+    target = slth.neuron(direction, normalize=True)
+    problem = Problem(net, target)
+    found = zonal_bound(problem, Deadline(60.0))
+    masks = np.array([[bool(k >> i & 1) for i in range(width)] for k in range(2**width)])
+    # What masks err at many points, on the kinks too, is at most what they err.
+    points = rng.standard_normal((6000, d))
+    points[3000:] -= np.outer(points[3000:] @ direction, direction) / (direction @ direction)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    residuals = masks @ problem.features(points).T - problem.target_values(points)
+    seen = np.abs(residuals).max(axis=1)
+    assert 0.0 < found.value <= seen.min()
+    for reason in found.drops:
+        assert seen[masks[:, reason.unit]].min() >= found.value
+
+
+def test_screening_is_what_makes_the_bound_sharp():
+    net, target = slth.random_network(5, 1000, 1), slth.neuron(np.eye(5)[0])
+    found = zonal_bound(Problem(net, target), Deadline(60.0))
+    # The measure about the target alone proves .0133.
+    assert found.value > 0.017
+    assert len(found.drops) > 20
 
 
 @pytest.mark.parametrize("d", [3, 5])
@@ -123,4 +205,4 @@ def test_scaling_signs_and_what_is_not_its_business():
     assert bound_of(slth.ReLUNetwork(net.hidden, net.output, "relu"), target) == 0.0
     flat = slth.random_network(2, 50, 0)
     assert bound_of(flat, slth.neuron([1.0, 0.0])) == 0.0
-    assert zonal_bound(Problem(net, target), Deadline(0.0)) == 0.0
+    assert zonal_bound(Problem(net, target), Deadline(0.0)) == ZonalBound(0.0)

@@ -22,17 +22,18 @@ from slth.certify.cones.records import (
     SCALE,
     SHARE,
 )
+from slth.copying import copy_matrix
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def start(parts, begin, memory):
     """Level 0: the cone itself; units whose sign is constant on it go into the linear parts."""
     PV, linP, TP, index = memory.PV, memory.linP, memory.TP, memory.indexP
     cone, weights = begin.cone, parts.rising_weights
     pieces, d = parts.linear.shape
-    memory.V[0] = cone
-    memory.B[0] = begin.basis
-    linP[0] = parts.linear
+    copy_matrix(memory.V[0], cone)
+    copy_matrix(memory.B[0], begin.basis)
+    copy_matrix(linP[0], parts.linear)
     memory.linN[0] = 0.0
     mP = _gather(parts.rising, weights, cone, TP[0], index[0], linP[0])
     counts, numbers = memory.counts, memory.numbers
@@ -83,7 +84,7 @@ def _gather(rows, weights, cone, T, index, linear):
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def split_edge(weights, level, depth, flat, memory):
     """Choose the edge to bisect; put the new generator, its inner products and values in place.
 
@@ -98,8 +99,7 @@ def split_edge(weights, level, depth, flat, memory):
     mP = counts[level, OPEN_P]
     mN = counts[level, OPEN_N]
     longest = -1.0
-    first = 0
-    second = 1
+    first, second = np.int64(0), np.int64(1)
     for a in range(d):
         for b in range(a + 1, d):
             s = _distance_squared(V, a, b)
@@ -134,7 +134,7 @@ def split_edge(weights, level, depth, flat, memory):
         numbers[level, MIDDLE + d + k] = s
 
 
-@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", inline="always")
 def _most_bent(weights_of, level, longest, first, second, memory):
     """The edge, not too short, at which cutting lowers P's interpolation most where the
     relaxation stands (its coordinates on the edge, plus a little)."""
@@ -190,7 +190,7 @@ def child_generators(level, memory, cone):
         cone[replaced, l] = numbers[level, MIDDLE + l]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def descend(rising, rising_weights, falling, falling_weights, level, memory):
     """Build the next child of `level` at level + 1; units whose sign is now constant are folded."""
     B, PV = memory.B, memory.PV

@@ -96,7 +96,8 @@ def bound_cone(rising_weights, falling, falling_weights, norms, level, below, me
         )
         bound = min(bound, (math.sqrt(size) + error * mend) * (1.0 + 2.0**-40) + displaced)
         return bound, value
-    _relaxed, value = _point(rising_weights, falling_weights, level, memory, q)
+    convex = memory.counts[level, OPEN_P]
+    _relaxed, value = _point(rising_weights, convex, falling_weights, level, memory, q)
     for l in range(d):
         q[l] = 0.0
         for a in range(d):
@@ -144,7 +145,7 @@ def chords(level, memory):
         tau[j] = min(1.0, high[j] / (high[j] - low[j]))
 
 
-@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy", inline="always")
 def _search(falling, falling_weights, norms, level, goal, cut, memory, at, q):
     """The dual: q = u, y >= 0 the slack of the generators' inequalities, tau, and the weight,
     by coordinate descent on |q| until it is at most `goal` or known to be of no use. Returns the
@@ -207,13 +208,13 @@ def _search(falling, falling_weights, norms, level, goal, cut, memory, at, q):
             break
         previous = size
         if sweep + 1 >= _SWEEPS:
-            relaxed, _ = _point(falling_weights[:, :0], falling_weights, level, memory, q)
+            relaxed, _ = _point(falling_weights, np.int64(0), falling_weights, level, memory, q)
             if relaxed > cut:
                 break
     return share
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _leaf(falling, falling_weights, norms, linP, share, goal, inside, tau, q):
     """Where P is linear: |v - n_tau|^2, v its gradient, nearly least over tau (all concave units,
     from their signs at the point `inside`) and the weight. Also the direction of v - n_tau (in q)
@@ -283,15 +284,14 @@ def _shorten(falling, falling_weights, norms, share, tau, q):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def _point(rising_weights, falling_weights, level, memory, q):
+def _point(rising_weights, convex_units, falling_weights, level, memory, q):
     """The direction x of the cone near q's, in terms of the generators (in `points`), and two
-    values there: the relaxation's (P interpolated) and the objective's. Where the first is above
-    the cut no multipliers will do. Without `rising_weights` the second is not computed."""
+    values there: the relaxation's (P interpolated) and the objective's with that many of the open
+    convex units. Where the first is above the cut no multipliers will do."""
     V, B, PV, points = memory.V, memory.B, memory.PV, memory.points
     linP, linN, TP, TN = memory.linP, memory.linN, memory.TP, memory.TN
     indexP, indexN, scratch = memory.indexP, memory.indexN, memory.scratch
     pieces, d = linN.shape[1], linN.shape[2]
-    mP = memory.counts[level, OPEN_P] if rising_weights.shape[1] else 0
     mN = memory.counts[level, OPEN_N]
     t = points[level]
     x = np.zeros(d)
@@ -310,11 +310,11 @@ def _point(rising_weights, falling_weights, level, memory, q):
         t[a] *= size
         x[a] *= size
     rising, falling = scratch[4], scratch[5]
-    rising[:mP] = 0.0
+    rising[:convex_units] = 0.0
     falling[:mN] = 0.0
     for a in range(d):
         s = t[a]
-        for i in range(mP):
+        for i in range(convex_units):
             rising[i] += s * TP[level, a, i]
         for j in range(mN):
             falling[j] += s * TN[level, a, j]
@@ -328,7 +328,7 @@ def _point(rising_weights, falling_weights, level, memory, q):
             interpolated += t[a] * PV[level, k, a]
             convex += linP[level, k, a] * x[a]
             concave += linN[level, k, a] * x[a]
-        for i in range(mP):
+        for i in range(convex_units):
             convex += rising_weights[k, indexP[level, i]] * max(rising[i], 0.0)
         for j in range(mN):
             concave += falling_weights[k, indexN[level, j]] * max(falling[j], 0.0)

@@ -21,7 +21,7 @@ import numpy as np
 
 from slth.certify.best_first import BestFirst, Explored, Round
 from slth.certify.climbed import climbed
-from slth.certify.cones.explore import explore
+from slth.certify.cones.explore import explore_cones, explore_slices
 from slth.certify.cones.records import (
     Goal,
     Left,
@@ -91,6 +91,7 @@ class _Explorer:
         self._parts = parts_of(
             objective.linear, objective.coefficients, objective.hidden, place.flat
         )
+        self._explorer = explore_slices if place.flat else explore_cones
         units = len(self._parts.rising) + len(self._parts.falling)
         self._rules = rules_of(
             units, d, place.generators_within(d), place.flat, place.shape != "box"
@@ -119,7 +120,7 @@ class _Explorer:
         except IndexError:
             memory, left = working_memory(self._levels, self._parts)
         cone = node.generators
-        nodes, count, value, proven = explore(
+        nodes, count, value, proven = self._explorer(
             self._parts,
             self._rules,
             Start(cone, _dual_basis(cone), node.weight, node.bound, node.depth),

@@ -195,7 +195,7 @@ def mixed(weights, i, share):
 
 @njit(cache=True, nogil=True)
 def working_memory(levels, parts):
-    """What `explore` needs for that many levels: (Levels, Left)."""
+    """What an explorer needs for that many levels: (Levels, Left)."""
     pieces, d = parts.linear.shape
     rising, falling = parts.rising.shape[0], parts.falling.shape[0]
     memory = Levels(

@@ -12,6 +12,7 @@ from numba import njit
 
 from slth.certify.cones.records import mixed
 from slth.certify.signs.proven import cholesky, forward
+from slth.copying import copy_matrix, copy_vector
 from slth.network import FloatArray
 
 # Sweeps at most; the least relative gain of one, near the goal and away from it; the excess, in
@@ -228,9 +229,9 @@ def _newton(vertices, values, goal, excess, share, multiplier):
     left = _excess(at, goal)
     if left < excess:
         return left, moved, multiplier + more
-    tau[:mN] = old_tau
-    at[:] = old_at
-    both[:] = old_both
+    copy_vector(tau, old_tau)
+    copy_vector(at, old_at)
+    copy_matrix(both, old_both)
     return excess, share, multiplier
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from slth.certify.deep.forward import Range, Trace, Values, bent_change
 from slth.certify.deep.program import Add, Affine, Bend, Move, Program
@@ -260,7 +260,7 @@ class Start(NamedTuple):
             if part is None:
                 return None
             rows = part.matrix[units]
-            rows = rows.toarray() if sparse.issparse(rows) else rows
+            rows = rows.toarray() if scipy.sparse.issparse(rows) else rows
             return np.concatenate([rows, -rows])[None]
 
         functional = Functional(both(own), None, None)
@@ -395,5 +395,5 @@ def _times(rows: FloatArray, matrix: Matrix) -> FloatArray:
     """rows @ matrix for [B, m, k] and [k, n], as one product."""
     lead = rows.shape[:2]
     flat = rows.reshape(lead[0] * lead[1], rows.shape[2])
-    product = (matrix.T @ flat.T).T if sparse.issparse(matrix) else flat @ matrix
+    product = (matrix.T @ flat.T).T if scipy.sparse.issparse(matrix) else flat @ matrix
     return np.ascontiguousarray(product).reshape(*lead, matrix.shape[1])

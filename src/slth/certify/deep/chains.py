@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from slth.certify.deep.backward import Sizes
 from slth.certify.deep.chain_changes import Pair, pair_ranges, single_ranges
@@ -151,7 +151,7 @@ def _layers(program: Program, sizes: tuple[Sizes, ...], kind: int) -> list[_Laye
             return None
     for layer in layers:
         for part, _, _ in layer.parts:
-            if sparse.issparse(part.matrix) or max(part.matrix.shape) > _WIDEST:
+            if scipy.sparse.issparse(part.matrix) or max(part.matrix.shape) > _WIDEST:
                 return None
     return layers
 

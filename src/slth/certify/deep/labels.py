@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import scipy
 from flint import arb, ctx  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
-from scipy import sparse
 
 from slth.certify.deep.backward import Functional
 from slth.certify.deep.bounds import Difference, Relaxation, Signs, known_from, relax
@@ -244,7 +244,7 @@ def _same_rows(program: Program, kind: int) -> BoolArray:
         part = (operation.net, operation.target)[kind] if isinstance(operation, Move) else None
         if part is None:
             continue
-        if part.off is not None or part.bias_off.any() or sparse.issparse(part.matrix):
+        if part.off is not None or part.bias_off.any() or scipy.sparse.issparse(part.matrix):
             break
         rows = np.column_stack([part.matrix, part.bias])
         return (rows[:, None] == rows[None]).all(axis=2)

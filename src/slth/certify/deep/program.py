@@ -17,10 +17,8 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
 from slth.deep import Activate, DeepNetwork, Skip, Step
 from slth.layers import AffineMap, FloatArray, Matrix
@@ -83,7 +81,7 @@ class Affine:
 
 
 def _is_zero(part: Matrix) -> bool:
-    return not (part.data if sparse.issparse(part) else part).any()
+    return not (part.data if scipy.sparse.issparse(part) else part).any()
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +212,11 @@ def _matched(
     for here, after in pairwise(moves):
         one, other = pairs[here]
         orders.append(None)
-        if skips or sparse.issparse(one.matrix) or sparse.issparse(pairs[after][0].matrix):
+        if (
+            skips
+            or scipy.sparse.issparse(one.matrix)
+            or scipy.sparse.issparse(pairs[after][0].matrix)
+        ):
             if one.matrix.shape != other.matrix.shape:
                 return None
             continue
@@ -252,10 +254,10 @@ def _assignment(one: Affine, other: Affine) -> Order | None:
     # Nothing to gain where every row is all but equal to its own partner.
     if (direct <= _ALL_BUT_EQUAL * sizes).all() or count * more * rows.shape[1] > _MOST_WORK:
         return None
-    cost = cdist(rows, others, "cityblock")
+    cost = scipy.spatial.distance.cdist(rows, others, "cityblock")
     # Pairs that cost more than both rows alone are not made.
     gain = np.minimum(cost - sizes[:, None] - other_sizes[None, :], 0.0)
-    left, right = linear_sum_assignment(gain)
+    left, right = scipy.optimize.linear_sum_assignment(gain)
     made = gain[left, right] < 0.0
     left, right = left[made], right[made]
     if count == more and cost[left, right].sum() >= direct.sum() and len(left) == count:

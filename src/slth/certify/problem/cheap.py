@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numba import njit
-from scipy.linalg import lapack
 
 from slth.certify.problem.objective import Objective
 from slth.network import FloatArray
@@ -135,7 +135,7 @@ def largest_eigenvalue(matrix: FloatArray) -> float:
         shifted = -np.tril(matrix)
         shifted[np.diag_indices(n)] += shift
         diagonal = np.diag(shifted).copy()
-        _, info = lapack.dpotrf(  # pyright: ignore[reportAttributeAccessIssue]
+        _, info = scipy.linalg.lapack.dpotrf(  # pyright: ignore[reportAttributeAccessIssue]
             shifted, lower=1
         )
         if info == 0:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.network import FloatArray, ReLUNetwork
 from slth.rounding.outward import TINY, UNIT
 
@@ -192,8 +193,8 @@ def reduce_units(hidden, split):
     kept = 0
     for i in range(count):
         if alive[i]:
-            rows[kept] = rows[i]
-            weights[:, kept] = weights[:, i]
+            copy_vector(rows[kept], rows[i])
+            copy_vector(weights[:, kept], weights[:, i])
             kept += 1
     return linear, weights[:, :kept].copy(), rows[:kept].copy(), slack
 

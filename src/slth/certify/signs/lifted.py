@@ -37,6 +37,7 @@ from slth.certify.signs.newton import (
 from slth.certify.signs.policies import lower_cones, squares, upper_cones
 from slth.certify.signs.proven import admissible, cholesky, dual_matrix, norm, proven
 from slth.certify.signs.records import Forces, Region, Standing, Variables
+from slth.copying import copy_matrix, copy_vector
 from slth.limits import Deadline
 from slth.network import FloatArray
 
@@ -139,7 +140,7 @@ def _start(region, variables, forces, S, L):
     most = min(0.95, 0.4 / (max(together[0], 0.0) + norm(together[1:]) + 1e-3))
     for k in range(nk):
         low[k] = most / (nk * norm(Wk[k]))
-    high[:] = low
+    copy_matrix(high, low)
     Z[:] = 0.0
     Z[0] = 0.5
     eta = 0.05 * size
@@ -160,15 +161,17 @@ def _start(region, variables, forces, S, L):
         for a in range(n):
             for b in range(a):
                 full[b, a] = full[a, b]
-        X[:] = np.linalg.inv(full)
+        copy_matrix(X, np.linalg.inv(full))
         mu = 1.0 / X[0, 0]
         X *= mu
         slack = mu / eta
         _dual_to(lower_cones(Z, low, Wk), CONE_WEIGHT * mu, F1)
         _dual_to(upper_cones(Z, high, Wk), CONE_WEIGHT * mu, F2)
         _dual_to(Y, CONE_WEIGHT * mu, E)
-        below[:] = MULTIPLE_WEIGHT * mu / low
-        above[:] = MULTIPLE_WEIGHT * mu / high
+        for k in range(nk):
+            for j in range(low.shape[1]):
+                below[k, j] = MULTIPLE_WEIGHT * mu / low[k, j]
+                above[k, j] = MULTIPLE_WEIGHT * mu / high[k, j]
     return Standing(eta, sigma, slack, _AIMS[0][1], value + charge, value, charge, np.inf)
 
 
@@ -191,7 +194,6 @@ def _advance(region, variables, forces, standing, S, L, moments, target, decided
     eta, sigma, slack, aim, best, value, charge, nearest = standing
     sphere = region.sphere
     total = degree(region)
-    rho, Z, low, high, Y = variables
     direction = _copied(variables)
     trial = _copied(variables)
     X, F1, F2, below, above, E = forces
@@ -204,7 +206,9 @@ def _advance(region, variables, forces, standing, S, L, moments, target, decided
         gap, distance, least = complementarity(region, variables, forces, (eta, slack), S, value)
         if distance < nearest:
             nearest = distance
-            moments[:] = X / X[0, 0]
+            for a in range(X.shape[0]):
+                for b in range(X.shape[0]):
+                    moments[a, b] = X[a, b] / X[0, 0]
         enough = max(decided * (value + charge - target), _EXACT * abs(value))
         if distance < enough:
             finished = True
@@ -229,13 +233,9 @@ def _advance(region, variables, forces, standing, S, L, moments, target, decided
         if not found:
             finished = True
             break
-        rho[:] = trial.rho
-        Z[:] = trial.Z
-        low[:] = trial.low
-        high[:] = trial.high
-        Y[:] = trial.Y
-        S[:] = S_new
-        L[:] = L_new
+        _become(variables, trial)
+        copy_matrix(S, S_new)
+        copy_matrix(L, L_new)
         eta += step * deta
         sigma += step * dsigma
         value, charge = proven(region, variables, eta, sigma, S)
@@ -246,12 +246,7 @@ def _advance(region, variables, forces, standing, S, L, moments, target, decided
             if slack_new < slack:
                 back = min(back, _INSIDE * slack / (slack - slack_new))
             slack += back * (slack_new - slack)
-        X += back * (arrived.X - X)
-        F1 += back * (arrived.F1 - F1)
-        F2 += back * (arrived.F2 - F2)
-        below += back * (arrived.below - below)
-        above += back * (arrived.above - above)
-        E += back * (arrived.E - E)
+        _approach(forces, arrived, back)
         finished = best <= target
         aim = 1.0
         for length, part in _AIMS:
@@ -269,11 +264,46 @@ def _copied(variables):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _move(variables, direction, step, moved):
     """moved = variables + step * direction."""
-    moved.rho[:] = variables.rho + step * direction.rho
-    moved.Z[:] = variables.Z + step * direction.Z
-    moved.low[:] = variables.low + step * direction.low
-    moved.high[:] = variables.high + step * direction.high
-    moved.Y[:] = variables.Y + step * direction.Y
+    for i in range(variables.rho.shape[0]):
+        moved.rho[i] = variables.rho[i] + step * direction.rho[i]
+    _add(variables.Z, direction.Z, step, moved.Z)
+    _add(variables.low, direction.low, step, moved.low)
+    _add(variables.high, direction.high, step, moved.high)
+    _add(variables.Y, direction.Y, step, moved.Y)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add(values, changes, step, moved):
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            moved[i, j] = values[i, j] + step * changes[i, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _become(variables, others):
+    copy_vector(variables.rho, others.rho)
+    copy_matrix(variables.Z, others.Z)
+    copy_matrix(variables.low, others.low)
+    copy_matrix(variables.high, others.high)
+    copy_matrix(variables.Y, others.Y)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _approach(forces, arrived, share):
+    """Move the forces by that share of the way to where a full step arrives."""
+    _mix(forces.X, arrived.X, share)
+    _mix(forces.F1, arrived.F1, share)
+    _mix(forces.F2, arrived.F2, share)
+    _mix(forces.below, arrived.below, share)
+    _mix(forces.above, arrived.above, share)
+    _mix(forces.E, arrived.E, share)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mix(values, others, share):
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            values[i, j] += share * (others[i, j] - values[i, j])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -297,22 +327,34 @@ def _longest(values, changes, step):
 def _force_step(forces, arrived):
     """How far the forces can go to where a full step arrives."""
     X, F1, F2, below, above, E = forces
-    step = _longest(below, arrived.below - below, 1.0)
-    step = _longest(above, arrived.above - above, step)
-    step = _in_cones(F1, arrived.F1 - F1, step)
-    step = _in_cones(F2, arrived.F2 - F2, step)
-    step = _in_cones(E, arrived.E - E, step)
-    L = np.zeros_like(X)
-    while step > 1e-6 and not cholesky(X + step * (arrived.X - X), L):
+    step = _longest(below, _changes(below, arrived.below), 1.0)
+    step = _longest(above, _changes(above, arrived.above), step)
+    step = _in_cones(F1, _changes(F1, arrived.F1), step)
+    step = _in_cones(F2, _changes(F2, arrived.F2), step)
+    step = _in_cones(E, _changes(E, arrived.E), step)
+    L, moved, change = np.zeros_like(X), np.empty_like(X), _changes(X, arrived.X)
+    _add(X, change, step, moved)
+    while step > 1e-6 and not cholesky(moved, L):
         step *= 0.85
+        _add(X, change, step, moved)
     return step if step == 1.0 else _INSIDE * step
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _changes(values, arrived):
+    changes = np.empty_like(values)
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            changes[i, j] = arrived[i, j] - values[i, j]
+    return changes
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _in_cones(F, change, step):
     """The step shortened until every column stays in the Lorentz cone."""
+    moved = np.empty_like(F)
     while step > 1e-6:
-        moved = F + step * change
+        _add(F, change, step, moved)
         inside = True
         for j in range(F.shape[1]):
             s = 0.0

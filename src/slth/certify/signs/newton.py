@@ -25,6 +25,7 @@ from slth.certify.signs.policies import (
     squares,
     upper_cones,
 )
+from slth.copying import copy_matrix
 
 # Weights, that of S being 1: where the method starts, most multiples are further from their
 # boundary than they will be, the matrix is not.
@@ -232,8 +233,8 @@ def _scale_matrix(L, X, mu, W, center):
         for a in range(n):
             scaled[a, c] = spread[a, c] / math.sqrt(values[c])
             inverse[a, c] = mu * spread[a, c] / values[c]
-    W[:] = scaled @ spread.T
-    center[:] = inverse @ spread.T
+    copy_matrix(W, scaled @ spread.T)
+    copy_matrix(center, inverse @ spread.T)
     return True
 
 
@@ -257,7 +258,10 @@ def _add_products(left, right, M):
         return
     size = max(1, _ONE_THREAD // (count * M.shape[1]))
     for start in range(0, D, size):
-        M[start : start + size] += np.dot(left[start : start + size], right)
+        part = np.dot(left[start : start + size], right)
+        for a in range(part.shape[0]):
+            for b in range(part.shape[1]):
+                M[start + a, b] += part[a, b]
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_matrix
+
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def lower_cones(Z, low, Wk):
@@ -140,7 +142,7 @@ def parallel_sum(B1, B2, h1, h2, L, H, K):
                 half2[i, c, j] /= L[i, i, j]
         for j in range(count):
             v[i, j] /= L[i, i, j]
-    K[:] = h1
+    copy_matrix(K, h1)
     for a in range(n):
         for k in range(n):
             for j in range(count):

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.rounding.outward import UNIT
 
 
@@ -101,8 +102,8 @@ def admissible(region, variables):
     below, above = np.zeros(nN), np.zeros(nN)
     p, q = np.empty((n, nN)), np.empty((n, nN))
     for l in range(n):
-        p[l] = Z[l]
-        q[l] = Z[l]
+        copy_vector(p[l], Z[l])
+        copy_vector(q[l], Z[l])
         for k in range(Wk.shape[0]):
             w = Wk[k, l]
             for j in range(nN):

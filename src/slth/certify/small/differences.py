@@ -14,6 +14,7 @@ from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import PIECES, SIGNS, kind_of, stacked
 from slth.certify.small.search import Batch, Wanted, search_many
 from slth.certify.values import distance_at
+from slth.copying import copy_vector
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray, ReLUNetwork
 from slth.rounding.ball import into_ball
@@ -193,7 +194,7 @@ def _attained(hidden, split, offsets, cuts, kinds, inside, points, lower):
         lower[item] = 0.0
         if points[item].any():
             if not inside:
-                points[item] = into_ball(points[item])
+                copy_vector(points[item], into_ball(points[item]))
             lower[item], _ = _distance(hidden, split, offsets, cuts, kinds, item, points[item])
         if lower[item] == 0.0:
             points[item] = 0.0

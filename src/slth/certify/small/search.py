@@ -1,7 +1,7 @@
 """Few inputs, few units: whole searches in compiled code, for as many differences as there are.
 
 A few climbs, then the depth-first search of `cones` from every orthant with a limited number of
-nodes. What it proves rests on `reduce_units` and `explore`; docs/certify.md.
+nodes. What it proves rests on `reduce_units` and `explore_cones`; docs/certify.md.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import numpy as np
 from numba import njit
 
 from slth.certify.ascent import shortest_share
-from slth.certify.cones.explore import explore
+from slth.certify.cones.explore import explore_cones
 from slth.certify.cones.records import Goal, Start, parts_of, rules_of, working_memory
 from slth.certify.problem.cheap import lipschitz_bound
 from slth.certify.problem.objective import one_problem, reduce_units
+from slth.copying import copy_matrix, copy_vector
 from slth.network import FloatArray
 from slth.rounding.outward import TINY
 
@@ -89,7 +90,8 @@ def search_many(batch, noise, wanted, first, upper, points):
             floor = noise[item]
             if wanted.eps != np.inf:
                 floor = wanted.eps * (1.0 - 2.0**-40) - slack
-            visited, bound, best = _search(problem, exponent, floor, best, wanted, nodes, point)
+            most = wanted.most_nodes - nodes
+            visited, bound, best = _search(problem, exponent, floor, best, wanted, most, point)
             nodes += visited
             # What underflows in scaling changes the problem by less than `TINY`.
             proven = max(proven, math.ldexp(bound, exponent) + TINY + slack)
@@ -101,10 +103,10 @@ def search_many(batch, noise, wanted, first, upper, points):
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _search(problem, exponent, floor, best, wanted, nodes, point):
-    """Search the problem, which is divided by 2^exponent, from every orthant, `nodes` nodes having
-    been looked at before. floor, best: of the problem itself.
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _search(problem, exponent, floor, best, wanted, most_nodes, point):
+    """Search the problem, which is divided by 2^exponent, from every orthant. floor, best: of the
+    problem itself.
 
     Returns (nodes, an upper bound of the divided problem, the best value of the problem itself),
     the best point in `point` if it is better than before.
@@ -113,9 +115,11 @@ def _search(problem, exponent, floor, best, wanted, nodes, point):
     d = rows.shape[1]
     floor = math.ldexp(floor, -exponent)
     value = math.ldexp(best, -exponent)
-    parts = parts_of(linear, coefficients, rows, False)
-    rules = rules_of(len(parts.rising) + len(parts.falling), d, 1.0, False, True)
-    memory, left = working_memory(_LEVELS, parts)
+    parts = parts_of(linear, coefficients, rows, np.bool_(False))
+    rules = rules_of(
+        len(parts.rising) + len(parts.falling), d, 1.0, np.bool_(False), np.bool_(True)
+    )
+    memory, left = working_memory(np.int64(_LEVELS), parts)
     root = lipschitz_bound(linear, coefficients, rows)
     share = 1.0 if len(linear) == 1 else 0.5
     cone = np.zeros((d, d))
@@ -124,13 +128,13 @@ def _search(problem, exponent, floor, best, wanted, nodes, point):
     for orthant in range(1 << d):
         settled = root <= max(floor, value * (1.0 + wanted.rtol))
         over = value > math.ldexp(wanted.eps, -exponent)
-        if settled or over or nodes + visited >= wanted.most_nodes:
+        if settled or over or visited >= most_nodes:
             bound = max(bound, root)
             break
         for l in range(d):
             cone[l, l] = 1.0 if (orthant >> l) & 1 else -1.0
-        budget = wanted.most_nodes - nodes - visited
-        count, undecided, reached, closed = explore(
+        budget = most_nodes - visited
+        count, undecided, reached, closed = explore_cones(
             parts,
             rules,
             Start(cone, cone, share, root, 0),
@@ -144,11 +148,11 @@ def _search(problem, exponent, floor, best, wanted, nodes, point):
             bound = max(bound, left.facts[k, 0])
         if reached > value:
             value = reached
-            point[:] = left.point
+            copy_vector(point, left.point)
     return visited, min(root, bound), math.ldexp(value, exponent)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _unit_problem(reduced, signs):
     """((linear, coefficients, hidden), exponent, slack): the problem divided by 2^exponent, so
     that its Lipschitz bound lies in [1, 2) or is 0."""
@@ -163,7 +167,7 @@ def _unit_problem(reduced, signs):
     return (linear, coefficients, hidden), exponent, slack
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _climb(problem, starts, best, exponent, x):
     """Climb from every start as `ascent` does; the best value times 2^exponent, and its point in x
     if it is more than `best`."""
@@ -175,7 +179,7 @@ def _climb(problem, starts, best, exponent, x):
     toward = np.empty(d)
     slopes = np.empty(linear.shape)
     for start in range(starts.shape[0]):
-        point[:] = starts[start]
+        copy_vector(point, starts[start])
         _normalise(point)
         value = _steepest(linear, coefficients, hidden, point, slopes, uphill)
         step = 1.0
@@ -186,8 +190,8 @@ def _climb(problem, starts, best, exponent, x):
             reached = _steepest(linear, coefficients, hidden, moved, slopes, toward)
             if reached > value + 1e-14 * abs(value):
                 value = reached
-                point[:] = moved
-                uphill[:] = toward
+                copy_vector(point, moved)
+                copy_vector(uphill, toward)
                 step = min(1.0, 2.0 * step)
             else:
                 step *= 0.4
@@ -195,7 +199,7 @@ def _climb(problem, starts, best, exponent, x):
                     break
         if math.ldexp(value, exponent) > best:
             best = math.ldexp(value, exponent)
-            x[:] = point
+            copy_vector(x, point)
     return best
 
 
@@ -214,7 +218,7 @@ def _steepest(linear, coefficients, hidden, point, slopes, uphill):
     """The objective at the point; `uphill` becomes the direction of the gradient, of two pieces
     that of the shortest gradient between theirs."""
     pieces, d = linear.shape
-    slopes[:] = linear
+    copy_matrix(slopes, linear)
     for i in range(hidden.shape[0]):
         inner = 0.0
         for l in range(d):

@@ -11,15 +11,14 @@ import numpy as np
 from slth.deep import DeepNetwork
 from slth.doors.chain import Chain, unlike
 from slth.doors.onnx.evaluate import evaluated
-from slth.doors.onnx.library import onnx_for
+from slth.doors.onnx.library import onnx_for, options_of
+from slth.doors.onnx.nodes import require_node
 from slth.doors.onnx.operators import HANDLERS
 from slth.errors import InvalidInput, require_array
 from slth.layers import FloatArray
 
 # Bytes of a file that are read: the largest networks that can be bounded are far smaller.
 _MOST_BYTES = 1 << 31
-# Numbers in one input: a color image of 1,000 x 1,000 pixels.
-_MOST_INPUTS = 3_000_000
 # Nodes of a graph: each is worked out by onnx's evaluator, which takes about a millisecond.
 _MOST_NODES = 10_000
 # Products of all layers that are made on the way, with one for each constant (2 GiB, a minute): a
@@ -107,6 +106,8 @@ def _load_beside(onnx: Any, model: Any, path: Path) -> None:
         if not helper.uses_external_data(tensor):
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
+        if len(entries) != len(tensor.external_data):
+            raise unusable(path, f"external data of {tensor.name!r} that is stated twice")
         location = entries.get("location", "")
         file = path.parent / location
         if (
@@ -131,8 +132,15 @@ class Graph:
     def __init__(self, onnx: Any, model: Any, name: str) -> None:
         self.onnx, self.model, self.name = onnx, model, name
         graph = model.graph
-        versions = {entry.domain: entry.version for entry in model.opset_import}
-        self.opset = versions.get("", versions.get("ai.onnx", 0))
+        # The standard operators go by two names.
+        sets = [
+            ("" if entry.domain == "ai.onnx" else entry.domain, entry.version)
+            for entry in model.opset_import
+        ]
+        versions = dict(sets)
+        if len(versions) != len(sets):
+            raise unusable(name, "two operator sets of one domain")
+        self.opset = versions.get("", 0)
         if self.opset not in _OPSETS:
             raise unusable(name, f"operator set {self.opset}, not one of 7 to {_OPSETS[-1]}")
         if len(model.functions) or len(graph.sparse_initializer):
@@ -151,25 +159,31 @@ class Graph:
         if len(inputs) != 1 or len(graph.output) != 1:
             raise unusable(name, f"{len(inputs)} inputs and {len(graph.output)} outputs")
         self.input, self.output = inputs[0].name, graph.output[0].name
-        self.shape = self._shape(inputs[0])
+        if len({value.name for value in graph.input}) != len(graph.input):
+            raise unusable(name, "two inputs of one name")
+        self.shape, self.fixed_batch = self._shape(inputs[0])
         self.chains[self.input] = Chain.start(self.shape)
 
     def _require_new(self, value: str) -> None:
+        if not value:
+            raise unusable(self.name, "a value without a name")
         if value in self.constants or value in self.chains:
             raise unusable(self.name, f"two values named {value!r}")
 
-    def _shape(self, value: Any) -> tuple[int, ...]:
-        """The input's shape, with one for a first axis of no fixed length: a batch."""
+    def _shape(self, value: Any) -> tuple[tuple[int, ...], bool]:
+        """The input's shape, with one for a first axis of no fixed length, which is a batch; and
+        whether that axis is fixed."""
         kind = value.type.tensor_type
         proto = self.onnx.TensorProto
         if kind.elem_type not in (proto.FLOAT, proto.FLOAT16, proto.DOUBLE, proto.BFLOAT16):
             raise unusable(self.name, f"an input of element type {kind.elem_type}, no float")
         axes = [axis.dim_value if axis.HasField("dim_value") else 0 for axis in kind.shape.dim]
-        if len(axes) > 1 and axes[0] == 0:
+        fixed = len(axes) < 2 or axes[0] != 0
+        if not fixed:
             axes[0] = 1
-        if not axes or min(axes) < 1 or math.prod(axes) > _MOST_INPUTS:
-            raise unusable(self.name, f"an input of shape {axes}, not known or too large")
-        return tuple(axes)
+        if not axes or min(axes) < 1:
+            raise unusable(self.name, f"an input of shape {axes}, which is not known")
+        return tuple(axes), fixed
 
     def network(self) -> DeepNetwork:
         """The network of the graph."""
@@ -188,8 +202,11 @@ class Graph:
         where = f"ONNX operator {node.op_type} (node {node.name or node.output[0]!r})"
         if node.domain not in ("", "ai.onnx"):
             raise unlike(where, f"the operator set {node.domain!r}", "the standard operators")
-        for name in node.output:
-            self._require_new(name)
+        require_node(self.onnx, node, self.opset, where)
+        for place, name in enumerate(node.output):
+            # Only outputs behind the first may be left out.
+            if name or not place:
+                self._require_new(name)
         if all(name in self.constants or not name for name in node.input):
             self._fold(node, where)
             return
@@ -197,12 +214,9 @@ class Graph:
         if handler is None:
             raise unlike(where, node.op_type, f"one of {', '.join(sorted(HANDLERS))}")
         # Further outputs (the mask of a Dropout) are unknown values to whoever reads them.
-        chain = handler(self, node, self._options(node), where)
+        chain = handler(self, node, options_of(self.onnx, node), where)
         self.chains[node.output[0]] = chain
         self._count(chain.products)
-
-    def _options(self, node: Any) -> dict[str, Any]:
-        return {part.name: self.onnx.helper.get_attribute_value(part) for part in node.attribute}
 
     def _fold(self, node: Any, where: str) -> None:
         if node.op_type not in _ON_CONSTANTS:

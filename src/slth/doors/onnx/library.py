@@ -20,3 +20,8 @@ def onnx_for(purpose: str) -> Any:
     except ImportError as error:
         raise MissingExtra("onnx", "onnx", purpose) from error
     return onnx
+
+
+def options_of(onnx: Any, node: Any) -> dict[str, Any]:
+    """A node's attributes by name."""
+    return {part.name: onnx.helper.get_attribute_value(part) for part in node.attribute}

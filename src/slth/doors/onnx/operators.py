@@ -252,12 +252,25 @@ def _dropout(graph: Graph, node: Any, options: Any, where: str) -> Chain:
 
 
 def _softmax(graph: Graph, node: Any, options: Any, where: str) -> Chain:
-    value, count = graph.chain(node.input[0], where), len(graph.chain(node.input[0], where).shape)
-    axis = _axis(options.get("axis", -1 if graph.opset >= 13 else 1), count, where, count)
+    value = graph.chain(node.input[0], where)
+    count, said = len(value.shape), options.get("axis", -1 if graph.opset >= 13 else 1)
+    axis = _axis(said, count, where, count)
     # Before operator set 13 the axes behind are taken together.
     together = value.shape[axis : axis + 1] if graph.opset >= 13 else value.shape[axis:]
-    if size_of(together) != size_of(value.shape):
-        raise unlike(where, f"axis {axis} of a value of shape {value.shape}", "all outputs")
+    all_of_one = size_of(together) == size_of(value.shape)
+    if axis == 0 and count > 1 and not (all_of_one and graph.fixed_batch):
+        raise unlike(
+            where,
+            f"a softmax over axis {said}, which is the batch: its rows are different inputs",
+            "one over the outputs of each input, axis=1 or -1",
+        )
+    if not all_of_one:
+        shape = list(value.shape)
+        raise unlike(
+            where,
+            f"a softmax over axis {said} of a value of shape {shape}",
+            "one over all outputs of an input",
+        )
     return value.ended("softmax", where)
 
 

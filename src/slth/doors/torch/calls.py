@@ -10,21 +10,17 @@ from typing import Any
 import numpy as np
 
 from slth.doors.chain import Chain, reciprocal, unlike
-from slth.doors.torch.layers import averaged, dropped, flattened, linear, softmax
+from slth.doors.torch.layers import averaged, convolution, dropped, flattened, linear, softmax
 from slth.doors.torch.library import array_of
+from slth.errors import require_number
 from slth.layers import AveragePool, FloatArray
 
-# Methods of constant tensors that move numbers without changing them.
-_MOVES = {"t", "transpose", "permute", "reshape", "view", "contiguous", "detach", "clone", "double"}
-# Operations on constants alone that are worked out as torch does, in the constants' own precision.
-_WORKED_OUT = {"add", "sub", "mul", "div", "truediv", "neg", "matmul", "mm", "abs", "exp", "relu",
-               "sigmoid", "tanh", "sqrt", "rsqrt", "square"}  # fmt: skip
 # What the operations below read of their named arguments; another would be left out in silence.
 _READ = {
     "input", "other", "weight", "bias", "negative_slope", "inplace", "p", "training", "start_dim",
     "end_dim", "dim", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad",
     "divisor_override", "output_size", "alpha", "rounding_mode", "shape", "memory_format",
-    "_stacklevel", "name", "index",
+    "_stacklevel", "name", "index", "dilation", "groups",
 }  # fmt: skip
 
 
@@ -72,9 +68,13 @@ class Call:
 
     def constant(self, value: Any) -> FloatArray | None:
         """A constant of the graph; None if it depends on the input."""
-        if isinstance(value, bool) or not isinstance(value, int | float | self.torch.Tensor):
-            return None
-        return array_of(value) if isinstance(value, self.torch.Tensor) else np.asarray(float(value))
+        if isinstance(value, self.torch.Tensor):
+            return array_of(value)
+        if isinstance(value, float):
+            return np.asarray(value)
+        return (
+            np.asarray(require_number("constant", int(value))) if isinstance(value, int) else None
+        )
 
     def weights(self, name: str, place: int) -> FloatArray:
         """A constant argument."""
@@ -84,47 +84,23 @@ class Call:
         return found
 
     def result(self) -> Any:
-        """What the node computes: a chain, a constant, or sizes."""
+        """What the node computes: a chain, or sizes."""
         target = self.node.target
         first = self.argument("input", 0)
-        for name, given in self.node.kwargs.items():
-            if name not in _READ and given is not None:
-                raise unlike(self.where, f"the argument {name}", "the operation without it")
-        worked_out = self.of_constants()
-        if worked_out is not None:
-            return worked_out
         if target == "size" or (target is getattr and self.argument("name", 1) == "shape"):
             sizes = self.chain(first).shape
             axis = None if target is getattr else self.argument("dim", 1)
             return Size(sizes if axis is None else sizes[axis])
         if target is operator.getitem and isinstance(first, Size):
             return Size(first.sizes[self.argument("index", 1)])  # type: ignore[index]
-        for targets, done in self._table():
-            if target in targets:
-                return done()
-        name = target if isinstance(target, str) else getattr(target, "__name__", repr(target))
-        raise unlike(self.where, name, "an operation that slth knows")
-
-    def of_constants(self) -> Any:
-        """What an operation on constants alone gives; None for another, or one not known."""
-        inputs = [self.values.get(part.name) for part in self.node.all_input_nodes]
-        if not inputs or not all(isinstance(value, self.torch.Tensor) for value in inputs):
-            return None
-        target: Any = self.node.target
-        given = [self.value(part) for part in self.node.args]
-        named = {name: self.value(part) for name, part in self.node.kwargs.items()}
-        first: Any = given[0] if given else None
-        if target is getattr and isinstance(first, self.torch.Tensor) and given[1] in ("T", "mT"):
-            return getattr(first, given[1])
-        name = target if isinstance(target, str) else getattr(target, "__name__", "")
-        homes = (operator, self.torch, self.torch.nn.functional)
-        known = target == name or any(target is getattr(home, name, None) for home in homes)
-        if known and name in _MOVES and isinstance(first, self.torch.Tensor):
-            return getattr(first, name)(*given[1:], **named)
-        if known and name in _WORKED_OUT and not named:
-            function: Any = getattr(first, name) if target == name else target
-            return function(*given[1:]) if target == name else function(*given)
-        return None
+        done = next((done for targets, done in self._table() if target in targets), None)
+        if done is None:
+            name = target if isinstance(target, str) else getattr(target, "__name__", repr(target))
+            raise unlike(self.where, name, "an operation that slth knows")
+        for name, given in self.node.kwargs.items():
+            if name not in _READ and given is not None:
+                raise unlike(self.where, f"the argument {name}", "the operation without it")
+        return done()
 
     def _table(self) -> list[tuple[tuple[Any, ...], Callable[[], Chain]]]:
         torch, functional = self.torch, self.torch.nn.functional
@@ -136,6 +112,7 @@ class Call:
             ((operator.neg, torch.neg, "neg"), lambda: self._first().scaled(-1.0, self.where)),
             ((operator.matmul, torch.matmul, torch.mm, "matmul", "mm"), self._matmul),
             ((functional.linear,), self._linear),
+            ((functional.conv2d,), self._convolution),
             (
                 (functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_"),
                 lambda: self._first().activated(0.0, self.where),
@@ -215,6 +192,19 @@ class Call:
         weight, bias = self.weights("weight", 1), self.argument("bias", 2)
         known = None if bias is None else self.weights("bias", 2)
         return linear(self._first(), weight, known, self.where)
+
+    def _convolution(self) -> Chain:
+        weight, bias = self.weights("weight", 1), self.argument("bias", 2)
+        return convolution(
+            self._first(),
+            weight,
+            None if bias is None else self.weights("bias", 2),
+            self.argument("stride", 3, 1),
+            self.argument("padding", 4, 0),
+            self.argument("dilation", 5, 1),
+            self.argument("groups", 6, 1),
+            self.where,
+        )
 
     def _flattened(self) -> Chain:
         begin, end = self.argument("start_dim", 1, 0), self.argument("end_dim", 2, -1)

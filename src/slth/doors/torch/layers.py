@@ -20,7 +20,10 @@ def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
     if kind is nn.Linear:
         return linear(value, array_of(part.weight), _bias(part), where)
     if kind is nn.Conv2d:
-        return _convolution(value, part, where)
+        if part.padding_mode != "zeros":
+            raise unlike(where, f"padding_mode {part.padding_mode!r}", "zeros")
+        weight, sizes = array_of(part.weight), (part.stride, part.padding, part.dilation)
+        return convolution(value, weight, _bias(part), *sizes, part.groups, where)
     if kind in (nn.BatchNorm1d, nn.BatchNorm2d):
         return _batch_norm(value, part, where)
     if kind is nn.ReLU:
@@ -41,7 +44,9 @@ def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
         return softmax(value, part.dim, where)
     if kind is nn.Sigmoid:
         return value.ended("sigmoid", where)
-    raise unlike(where, kind.__name__, "a layer that slth knows")
+    # A quantised Linear is called Linear too.
+    home = "" if kind.__module__.startswith("torch.nn.modules") else f"{kind.__module__}."
+    raise unlike(where, f"{home}{kind.__name__}", "a layer that slth knows")
 
 
 def linear(value: Chain, weight: FloatArray, bias: FloatArray | None, where: str) -> Chain:
@@ -68,8 +73,21 @@ def dropped(value: Chain, rate: float, training: bool, where: str) -> Chain:
 
 def softmax(value: Chain, axis: int | None, where: str) -> Chain:
     """A last softmax over all outputs."""
-    if len(value.shape) != 2 or axis not in (-1, 1):
-        raise unlike(where, f"a softmax over axis {axis} of {value.shape}", "over all outputs")
+    last = len(value.shape) - 1
+    if axis is None:
+        raise unlike(where, "a softmax of no stated axis", "dim=1")
+    if axis in (0, -1 - last):
+        raise unlike(
+            where,
+            f"a softmax over axis {axis}, which is the batch: its rows are different inputs",
+            "a softmax over the outputs of each input, dim=1",
+        )
+    if last != 1 or axis not in (-1, 1):
+        raise unlike(
+            where,
+            f"a softmax over axis {axis} of a value of shape {list(value.shape)}",
+            "one over all outputs, dim=1 of [batch, outputs]",
+        )
     return value.ended("softmax", where)
 
 
@@ -80,19 +98,33 @@ def averaged(
     return value.image(AveragePool(kernel, stride or None, padding, counted), where)
 
 
-def _convolution(value: Chain, part: Any, where: str) -> Chain:
-    if part.padding_mode != "zeros":
-        raise unlike(where, f"padding_mode {part.padding_mode!r}", "zeros")
-    kernel = whole_kernel(array_of(part.weight), part.groups, part.dilation, where)
-    padding: tuple[int, ...] = (0, 0)
-    if part.padding == "same":
+def convolution(
+    value: Chain,
+    weight: FloatArray,
+    bias: FloatArray | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    where: str,
+) -> Chain:
+    """A convolution of images; padding is one number, a pair, "same" or "valid"."""
+    strides, dilations = _pair(stride), _pair(dilation)
+    kernel = whole_kernel(weight, groups, dilations, where)
+    sides: tuple[int, ...] = (0, 0)
+    if padding == "same":
         total = [size - 1 for size in kernel.shape[2:]]
         begin = [size // 2 for size in total]
-        padding = (*begin, total[0] - begin[0], total[1] - begin[1])
-    elif part.padding != "valid":
-        padding = tuple(int(size) for size in part.padding)
-    strides = tuple(int(step) for step in part.stride)
-    return value.image(Conv(kernel, _bias(part), strides, padding), where)  # type: ignore[arg-type]
+        sides = (*begin, total[0] - begin[0], total[1] - begin[1])
+    elif padding != "valid":
+        sides = _pair(padding)
+    return value.image(Conv(kernel, bias, strides, sides), where)  # type: ignore[arg-type]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    """One number for rows and columns, or a number for each."""
+    given = value if isinstance(value, tuple | list) else (value,)
+    return int(given[0]), int(given[-1])
 
 
 def _batch_norm(value: Chain, part: Any, where: str) -> Chain:

@@ -1,4 +1,4 @@
-"""Copies of a module to read: masks and parametrizations worked out, in double precision."""
+"""Copies of a module to read, with masks and parametrizations worked out."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ def require_plain(torch: Any, module: Any) -> None:
         raise unlike("torch", "a forward hook on all modules", "no hooks")
     for name, part in module.named_modules():
         where = f"module {name or type(part).__name__}"
+        if isinstance(part, torch.jit.ScriptModule) or hasattr(part, "_orig_mod"):
+            raise unlike(where, "a scripted or compiled module", "the module that it was made from")
+        if torch.nn.parameter.is_lazy(next(part.parameters(recurse=False), None)):
+            raise unlike(where, "weights that are not made yet", "a module after its first call")
         if "forward" in vars(part):
             raise unlike(where, "a forward of its own, set on the object", "its class's forward")
         caller = next(base for base in type(part).__mro__ if "__call__" in vars(base))
@@ -38,16 +42,6 @@ def require_plain(torch: Any, module: Any) -> None:
             odd = oddity(torch, tensor)
             if odd:
                 raise unlike(f"{where}, {kind}", f"{odd} tensor", "real weights")
-
-
-def plain_copy(torch: Any, module: Any) -> Any:
-    """The module with the weights that its next call would use, as double precision numbers."""
-    copied = settled_copy(torch, module)
-    for part in copied.modules():
-        for name, tensor in _loose(torch, part):
-            if tensor.is_floating_point():
-                part.__dict__[name] = tensor.detach().double()
-    return copied.double()
 
 
 def settled_copy(torch: Any, module: Any) -> Any:

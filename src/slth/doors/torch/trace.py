@@ -5,24 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from slth.deep import DeepNetwork
 from slth.doors.chain import Chain, unlike
 from slth.doors.torch.calls import Call, constant_of
+from slth.doors.torch.held import require_same_values
 from slth.doors.torch.layers import layer_applied
 from slth.doors.torch.library import torch_for
-from slth.doors.torch.plain import faithful_copy, plain_copy, require_plain
+from slth.doors.torch.plain import require_plain
 from slth.doors.torch.tracer import traced_copy
 from slth.errors import InvalidInput
-
-# The read network is held against the module at this many random points of each size; values of
-# double precision agree to about 1e-12 of their size.
-_COMPARED, _AGREES = 16, 1e-6
-# What is done only to large or small values shows at points of other sizes.
-_SIZES = (1.0, 1e-3, 1e3, 1e6)
-# In the module's own precision they agree to about its unit, times the sizes of sums inside.
-_AGREES_ROUNDED = 64.0
 
 
 def from_torch(module: Any, input_shape: Sequence[int] | None = None) -> DeepNetwork:
@@ -58,7 +49,7 @@ def from_torch(module: Any, input_shape: Sequence[int] | None = None) -> DeepNet
         raise unlike(
             name, f"an operation used in another way ({error})", "its usual use"
         ) from error
-    _require_same_values(torch, module, network, shape)
+    require_same_values(torch, module, traced, network, shape)
     return network
 
 
@@ -78,8 +69,6 @@ def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
         call = Call(torch, constants, node, name)
         if node.op == "get_attr":
             constants[node.name] = constant_of(traced, node)
-        elif node.op in ("call_function", "call_method"):
-            constants[node.name] = call.of_constants()
         if node.op == "call_function" and node.target is nn.functional.linear:
             weight = call.argument("weight", 1)
             if not isinstance(weight, torch.Tensor):
@@ -123,43 +112,3 @@ def _walked(torch: Any, traced: Any, shape: tuple[int, ...]) -> DeepNetwork:
                     raise unlike(where, "several results", "one tensor")
                 return call.chain(result).network()
     raise unlike("torch graph", "no output", "a module that returns a tensor")
-
-
-def _require_same_values(
-    torch: Any, module: Any, network: DeepNetwork, shape: tuple[int, ...]
-) -> None:
-    """The network computes what the module does at random points: in double precision, and, with
-    less accuracy, as the module stands."""
-    rng = np.random.default_rng(0)
-    tensors = [*module.parameters(), *module.buffers()]
-    kinds = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
-    kind = min(kinds, key=lambda dtype: dtype.itemsize, default=torch.float64)
-    rounded = _AGREES_ROUNDED * torch.finfo(kind).eps
-    plain = plain_copy(torch, module)
-    for part, dtype, agrees, reach in (
-        *((plain, torch.float64, _AGREES, size) for size in _SIZES),
-        (faithful_copy(torch, module), kind, rounded, 1.0),
-    ):
-        points = reach * rng.uniform(-1.0, 1.0, (_COMPARED, *shape))
-        try:
-            with torch.no_grad():
-                given = torch.from_numpy(points).to(dtype)
-                values = part(given).double().numpy().reshape(_COMPARED, -1)
-        except Exception as error:
-            # The module's own code may raise anything.
-            text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise unlike(
-                f"module {type(module).__name__}",
-                f"a forward that fails on inputs of shape {tuple(points.shape)} ({text})",
-                "rows of inputs",
-            ) from error
-        mine = network(given.double().numpy())
-        size = max(min(1.0, reach), float(np.abs(values).max(initial=0.0)))
-        if mine.shape != values.shape or not (np.abs(mine - values) <= agrees * size).all():
-            raise InvalidInput(
-                "module computes something else than its layers say",
-                got=f"values that differ from {network!r}",
-                expected="a module that is what its trace shows",
-                fix="Look for state that changes between calls, random numbers, or an in-place "
-                "operation on a value that is used again.",
-            )

@@ -35,7 +35,8 @@ def traced_copy(torch: Any, module: Any) -> Any:
     copied = settled_copy(torch, module)
     try:
         tracer = _tracer(torch)
-        traced = torch.fx.GraphModule(copied, tracer.trace(copied))
+        with torch.no_grad():
+            traced = torch.fx.GraphModule(copied, tracer.trace(copied))
     except Exception as error:
         # The module's own code runs with symbols in place of numbers and may raise anything.
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -67,6 +68,11 @@ def _tracer(torch: Any) -> Any:
         def proxy(self, node: Any) -> Any:
             return Value(node, self)
 
+        def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: Any) -> Any:
+            # Constants as they are: what the module makes of them is worked out by its own code,
+            # in their own precision.
+            return attr_val
+
         def create_arg(self, a: Any) -> Any:
             return a.node if issubclass(type(a), torch.fx.Proxy) else super().create_arg(a)
 
@@ -89,6 +95,12 @@ def _require_no_stale_values(traced: Any) -> None:
                 )
         first = node.all_input_nodes[0] if node.all_input_nodes else None
         if first is not None and _changes(node, parts):
+            if first.op == "get_attr":
+                raise unlike(
+                    f"torch {node.op} {node.name}",
+                    f"{first.target}, which it changes in place",
+                    "a forward that leaves the module's own numbers alone",
+                )
             changed.update(dict.fromkeys(shared[first], node))
             shared[node] = {node}
         elif first is not None and kind_of(node, parts) in _VIEWS:

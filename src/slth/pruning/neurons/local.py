@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
 from slth.pruning.neurons.problem import Problem, random_sphere
@@ -218,7 +219,7 @@ def cool(phi, f, cap, state, best, record, goal, price, hot, cold, count, rng):
     counting = price > 0.0
     if (current <= goal and units < record) if counting else current < record:
         record = float(units) if counting else float(current)
-        best[:] = state
+        copy_vector(best, state)
     probes = np.zeros(width, np.int64)
     cooling = np.log(cold / hot) / count
     for move in range(count):
@@ -251,5 +252,5 @@ def cool(phi, f, cap, state, best, record, goal, price, hot, cold, count, rng):
         units += more
         if (current <= goal and units < record) if counting else current < record:
             record = float(units) if counting else float(current)
-            best[:] = state
+            copy_vector(best, state)
     return record

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.network import FloatArray
 
 OPTIMAL, ABOVE_CUTOFF, STUCK = 0, 1, 2
@@ -134,7 +135,7 @@ def _purge(d, pool):
         if drop[r]:
             continue
         if kept != r:
-            d.table[kept] = d.table[r]
+            copy_vector(d.table[kept], d.table[r])
             d.basic[kept] = d.basic[r]
             d.value[kept] = d.value[r]
         kept += 1
@@ -155,7 +156,7 @@ def add_row(d, pool, row):
     sign = 1.0 - 2.0 * (row & 1)
     new = d.rows[0]
     fresh = d.table[new]
-    fresh[:] = d.table[0]
+    copy_vector(fresh, d.table[0])
     for k in range(width + 1):
         v = d.nonbasic[k]
         if v < width:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_matrix, copy_vector
 from slth.network import FloatArray
 from slth.pruning.neurons.simplex import (
     ABOVE_CUTOFF,
@@ -124,13 +125,13 @@ def level(tree, i):
 @njit(cache=True, nogil=True)
 def _copy(source, goal):
     count = source.rows[0]
-    goal.table[:count] = source.table[:count]
-    goal.basic[:count] = source.basic[:count]
-    goal.value[:count] = source.value[:count]
-    goal.nonbasic[:] = source.nonbasic
-    goal.at[:] = source.at
-    goal.low[:] = source.low
-    goal.high[:] = source.high
+    copy_matrix(goal.table, source.table[:count])
+    copy_vector(goal.basic, source.basic[:count])
+    copy_vector(goal.value, source.value[:count])
+    copy_vector(goal.nonbasic, source.nonbasic)
+    copy_vector(goal.at, source.at)
+    copy_vector(goal.low, source.low)
+    copy_vector(goal.high, source.high)
     goal.rows[0] = count
 
 
@@ -155,7 +156,7 @@ def _separate(d, pool, z, excess, above, most):
     size = pool.size[0]
     added = 0
     for part in range(most):
-        worst, row = above, -1
+        worst, row = above, np.int64(-1)
         for p in range(part * size // most, (part + 1) * size // most):
             if excess[p] > worst:
                 worst, row = excess[p], 2 * p
@@ -246,7 +247,7 @@ def _choose(tree, d, pool, z, cutoff, unit, down, up):
                 scratch.high[unit[q]] = 0.0
             else:
                 scratch.low[unit[q]] = 1.0
-            status, pivots = dual_simplex(scratch, pool, cutoff, _PROBE_PIVOTS)
+            status, pivots = dual_simplex(scratch, pool, cutoff, np.int64(_PROBE_PIVOTS))
             tree.counts[PIVOTS] += pivots
             gain = room if status == ABOVE_CUTOFF else min(room, scratch.value[0] - value)
             if side == 0:

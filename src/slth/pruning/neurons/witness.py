@@ -12,7 +12,7 @@ Linear readout only: relu(linear) has the target's kink without any unit near it
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy
 
 from slth.limits import Deadline
 from slth.network import FloatArray
@@ -121,7 +121,7 @@ def _pushed(within: FloatArray, steep: FloatArray, y: FloatArray, deadline: Dead
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             near = np.argsort(np.abs(inner) / steep)[: 40 * k]
         walls = -np.sign(inner[near])[:, None] * within[near]
-        result = linprog(
+        result = scipy.optimize.linprog(
             np.r_[np.zeros(k), -1.0],
             A_ub=np.c_[walls, steep[near]],
             b_ub=np.zeros(near.shape[0]),

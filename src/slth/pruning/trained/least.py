@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy
 
 from slth.layers import Dense, FloatArray
 from slth.pruning.trained.hidden import HiddenUnits
@@ -59,7 +59,7 @@ def _by_program(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:
     if not len(parts):
         return 0
     matrix = np.concatenate([parts, -parts])
-    solved = linprog(
+    solved = scipy.optimize.linprog(
         -np.ones(hidden.total),
         A_ub=matrix,
         b_ub=np.full(len(matrix), bound),

@@ -9,11 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from flint import arb
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_matrix, eye_array, hstack, vstack
-from scipy.special import betainc, gammaln
 
 from slth.theory.arithmetic import float_ball, precision, total
 from slth.theory.zonal.integral import mean_size_of
@@ -101,8 +99,10 @@ def programmed(
     latitudes = np.concatenate([[0.0], np.geomspace(0.05 * scale, 0.98, _LATITUDES)])
     edges = np.concatenate([[0.0], np.geomspace(0.02 * scale, math.pi / 2, _ANGLES)])
     middles = np.sqrt(edges[1:] * np.maximum(edges[:-1], edges[1:] / 4.0))
-    mass = np.diff(betainc((d - 1) / 2.0, 0.5, np.sin(edges) ** 2))
-    size = math.exp(gammaln((d + 1) / 2.0) - gammaln(d / 2.0)) / math.sqrt(math.pi)
+    mass = np.diff(scipy.special.betainc((d - 1) / 2.0, 0.5, np.sin(edges) ** 2))
+    size = math.exp(
+        scipy.special.gammaln((d + 1) / 2.0) - scipy.special.gammaln(d / 2.0)
+    ) / math.sqrt(math.pi)
     per_unit = _seen(d, middles, latitudes) * (mass * size)
     for factor in _RESCALED:
         found = _least(per_unit, latitudes / 2.0, relative, factor * width)
@@ -121,17 +121,17 @@ def _least(
     for, and the multipliers of the rows. The rows are divided by `relative`."""
     seen, goal = per_unit * (width / relative), wanted / relative
     rows, columns = seen.shape
-    free, one = eye_array(columns), csr_matrix(np.ones((columns, 1)))
-    none = csr_matrix((rows, 1))
-    matrix = vstack(
+    free, one = scipy.sparse.eye_array(columns), scipy.sparse.csr_matrix(np.ones((columns, 1)))
+    none = scipy.sparse.csr_matrix((rows, 1))
+    matrix = scipy.sparse.vstack(
         [
-            hstack([csr_matrix(seen), none]),
-            hstack([csr_matrix(-seen), none]),
-            hstack([free, -one]),
-            hstack([-free, -one]),
+            scipy.sparse.hstack([scipy.sparse.csr_matrix(seen), none]),
+            scipy.sparse.hstack([scipy.sparse.csr_matrix(-seen), none]),
+            scipy.sparse.hstack([free, -one]),
+            scipy.sparse.hstack([-free, -one]),
         ]
     )
-    found = linprog(
+    found = scipy.optimize.linprog(
         np.r_[np.zeros(columns), 1.0],
         A_ub=matrix.tocsr(),
         b_ub=np.r_[goal + 1.0, 1.0 - goal, np.zeros(2 * columns)],
@@ -152,13 +152,42 @@ def _seen(d: int, angles: FloatArray, latitudes: FloatArray) -> FloatArray:
     across = np.sin(angles) * np.sqrt(1.0 - latitudes**2)[:, None]
     square = np.minimum(along / across, 1.0) ** 2
     b = (d - 2) / 2.0
-    constant = math.exp(gammaln((d - 1) / 2.0) - gammaln(b)) / math.sqrt(math.pi)
-    return along * betainc(0.5, b, square) / 2.0 + across * constant * (1.0 - square) ** b / (d - 2)
+    constant = math.exp(
+        scipy.special.gammaln((d - 1) / 2.0) - scipy.special.gammaln(b)
+    ) / math.sqrt(math.pi)
+    return along * scipy.special.betainc(0.5, b, square) / 2.0 + across * constant * (
+        1.0 - square
+    ) ** b / (d - 2)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A measure in plain numbers, as it can be written down.
+
+    Attributes:
+        places: latitudes t_k in [0, 1).
+        multipliers: mu_k, of any total variation > 0.
+        value: what the program that chose them says they prove.
+    """
+
+    places: tuple[float, ...]
+    multipliers: tuple[float, ...]
+    value: float
+
+    def measure(self, d: int) -> ZonalMeasure:
+        """The same of total variation 1, in balls."""
+        with precision(_BITS):
+            return ZonalMeasure.of(d, list(self.places), [float_ball(w) for w in self.multipliers])
 
 
 def fitted(
-    d: int, angles: FloatArray, upper: FloatArray, lower: FloatArray, scale: float
-) -> ZonalMeasure | None:
+    d: int,
+    angles: FloatArray,
+    upper: FloatArray,
+    lower: FloatArray,
+    scale: float,
+    strength: float = 1.0,
+) -> Guess | None:
     """The measure that bounds given units best on a grid of latitudes: max over mu of
     F - sum_b upper_b max(0, I_b) + lower_b max(0, -I_b), by its dual, the least error of
     sum_b M(theta_b, .) z_b, -lower <= z <= upper, against relu. None where the program fails.
@@ -168,6 +197,7 @@ def fitted(
         angles: float64 [B] in [0, pi/2], of bins of units.
         upper, lower: float64 [B], the sums of alpha_i > 0 and of -alpha_i > 0 in each bin.
         scale: the grid is geometric, finest there.
+        strength: against so many times relu.
     """
     latitudes = np.concatenate([[0.0], np.geomspace(0.05 * scale, 0.98, 2 * _LATITUDES)])
     used = upper + lower > 0.0
@@ -175,8 +205,8 @@ def fitted(
     size = np.maximum(upper, lower)[used]
     seen = _seen(d, angles[used], latitudes) * size
     one = np.ones((latitudes.shape[0], 1))
-    wanted = latitudes / 2.0
-    found = linprog(
+    wanted = strength * latitudes / 2.0
+    found = scipy.optimize.linprog(
         np.r_[np.zeros(seen.shape[1]), 1.0],
         A_ub=np.block([[seen, -one], [-seen, -one]]),
         b_ub=np.r_[wanted, -wanted],
@@ -194,6 +224,5 @@ def fitted(
     kept = np.abs(weights) > _NOISE * np.abs(weights).max(initial=0.0)
     if not kept.any():
         return None
-    with precision(_BITS):
-        chosen = [float_ball(w) for w in weights[kept].tolist()]
-        return ZonalMeasure.of(d, latitudes[kept].tolist(), chosen)
+    places, chosen = latitudes[kept].tolist(), weights[kept].tolist()
+    return Guess(tuple(places), tuple(chosen), float(found.fun))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
+import scipy
 
 from slth.certify.enclose import enclose
 from slth.errors import require_time_limit
@@ -83,7 +83,7 @@ def _chebyshev(
 ) -> tuple[FloatArray | None, float]:
     """min over c of max_p |phi[p] c - f[p]|: the weights (None if the time is up) and the value."""
     ones = np.ones((f.size, 1))
-    solved = linprog(
+    solved = scipy.optimize.linprog(
         np.r_[np.zeros(phi.shape[1]), 1.0],
         A_ub=np.block([[phi, -ones], [-phi, -ones]]),
         b_ub=np.r_[f, -f],
