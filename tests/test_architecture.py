@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room may import those on earlier lines only (and its own files).
 LAYERS = [
-    {"errors", "notebook", "frozen", "compiling", "windows"},
+    {"errors", "notebook", "frozen", "compiling", "copying", "windows"},
     {"rounding"},
     {"network", "domain", "theory", "layers"},
     {"registry", "files", "proof", "limits", "threads", "exact", "archive", "deep"},
@@ -24,7 +24,7 @@ LAYERS = [
     {"pruning"},
     {"ticket", "embed"},
     {"check"},
-    {"lab"},
+    {"lab", "warmup"},
     {"report"},
     {"cli"},
 ]

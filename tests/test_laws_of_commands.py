@@ -43,6 +43,7 @@ COMMANDS = {
     },
     "sweep": {},
     "export": {},
+    "warmup": {},
 }
 
 

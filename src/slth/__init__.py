@@ -4,7 +4,7 @@ Search for tickets (untrusted), certify their error (rigorous), refute what cann
 (rigorous), check the written claim again with a program too small to be wrong.
 """
 
-from slth import theory
+from slth import compiling, theory  # noqa: F401 (before any kernel: says where they are kept)
 from slth.certify import LabelVerdict, agree, agree_on, certify, certify_many
 from slth.check import check
 from slth.deep import DeepNetwork

@@ -1,12 +1,19 @@
-"""What this process spends on compiling kernels, and who is told when it begins."""
+"""What this process spends on compiling kernels, who is told when it begins, and where they are
+kept."""
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from numba.core import event
+from numba.core import config, event
+from numba.misc.appdirs import AppDirs
 
 # Wall and CPU seconds that compiling has taken so far.
 seconds = 0.0
@@ -50,3 +57,32 @@ class _Compilations(event.Listener):
 
 
 event.register("numba:compile", _Compilations())
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def keep_somewhere(folders: Iterable[Path]) -> Path | None:
+    """A new folder for this process's kernels, also for those that it starts, if none of these can
+    be written (Numba would refuse to define a kernel); else None. It goes with the process."""
+    if any(_can_be_written(folder) for folder in folders):
+        return None
+    folder = tempfile.mkdtemp(prefix="slth-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["NUMBA_CACHE_DIR"] = folder
+    config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
+    return Path(folder)
+
+
+# Where Numba looks, in turn: all kernels lie in folders beside this file or below it.
+_BESIDE = Path(__file__).parent / "__pycache__"
+_OF_USER = Path(AppDirs(appname="numba", appauthor=False).user_cache_dir)
+# A folder that lasts only as long as this process, or None: kernels stay.
+_told = getattr(config, "CACHE_DIR", "")
+passing = keep_somewhere([Path(_told)] if _told else [_BESIDE, _OF_USER])

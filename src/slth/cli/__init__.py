@@ -24,6 +24,7 @@ from slth.cli import (
     streams,
     sweep,
     theory,
+    warmup,
     width,
 )
 from slth.cli.output import print_json
@@ -47,6 +48,7 @@ app.command(width.width, name="width")
 app.command(theory.app)
 app.command(sweep.sweep, name="sweep")
 app.command(export.export_store, name="export")
+app.command(warmup.warmup, name="warmup")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -98,7 +98,19 @@ def _announce(module: str) -> None:
             if room not in _announced:
                 _announced.add(room)
                 stderr.print(
-                    f"Compiling {name}, once (usually {usual} s; no time limit pays for it).",
+                    f"Compiling {name}, once (some {usual} CPU-seconds; no time limit pays for "
+                    f"them).{'' if len(_announced) > 1 else _kept()}",
                     highlight=False,
+                    soft_wrap=True,
                 )
             return
+
+
+def _kept() -> str:
+    """What can be done about compiling, for the first time that it is announced."""
+    if compiling.passing is None:
+        return " slth warmup compiles everything ahead."
+    return (
+        " It will be compiled again by the next command: neither the installation nor the user's "
+        "cache can be written. Set NUMBA_CACHE_DIR to a folder that can."
+    )
