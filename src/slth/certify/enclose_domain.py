@@ -79,7 +79,8 @@ def _enclose_here(pair: Comparison, domain: Domain, request: Request) -> Enclosu
     for index, (net, target) in enumerate(pair.outputs):
         if by_outputs is not None and deadline.expired:
             # Of the outputs that are left only the floor is known.
-            return _met(found, replace(by_outputs, upper=found.upper, status=Status.OPEN), request)
+            by_outputs = replace(by_outputs, upper=np.inf, status=Status.OPEN)
+            break
         share = request.within(deadline.remaining / (len(pair.outputs) - index))
         one = _enclose_output(net, target, domain, share)
         by_outputs = one if by_outputs is None else _larger(by_outputs, one)
