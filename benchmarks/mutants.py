@@ -154,13 +154,6 @@ MUTANTS = [
         _PAIRS,
     ),
     Mutant(
-        "the last sums",
-        "check_pair/leaves.py",
-        "return top + 4.0 * UNIT * (np.abs(best) + np.abs(self._constant) + off)",
-        "return top",
-        _PAIRS,
-    ),
-    Mutant(
         "the skip's error is lost",
         "embed/certificate.py",
         "apart = up(outer.apart + inner.apart)",

@@ -134,8 +134,7 @@ def main(runs: str = "3", word: str = "") -> None:
             walls.append(time.perf_counter() - wall)
             cpus.append(time.process_time() - cpu)
             # What the limit ends is not repeated.
-            if walls[-1] > 0.5 * row.limit:
-                walls, cpus = walls[-1:] * 2, cpus[-1:] * 2
+            if len(walls) > 1 and walls[-1] > 0.5 * row.limit:
                 break
         cells = (
             row.what,

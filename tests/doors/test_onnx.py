@@ -353,6 +353,10 @@ WRITTEN = {
          slth.AveragePool(2, 1, 1, False), slth.AveragePool()],
         input_shape=(1, 5, 4),
     ),
+    "much padding": slth.DeepNetwork(
+        [slth.AveragePool(2, 1, (2, 0, 1, 1)), slth.Conv(weights(2, 1, 2, 2))],
+        input_shape=(1, 3, 4),
+    ),
 }  # fmt: skip
 
 

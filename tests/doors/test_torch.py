@@ -177,6 +177,13 @@ READ = {
         ),
         IMAGE_SHAPE,
     ),
+    "one learned slope": (
+        lambda: nn.Sequential(nn.Linear(4, 8), nn.PReLU(), nn.Linear(8, 3)).double(), (4,)),
+    "zeros around an image": (
+        lambda: nn.Sequential(
+            nn.ZeroPad2d((1, 0, 2, 0)), nn.Conv2d(2, 3, 3, 2), nn.PReLU(3), nn.Flatten()),
+        IMAGE_SHAPE,
+    ),
     "average pools": (
         lambda: nn.Sequential(
             nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.AvgPool2d(3, 2, 1, False, False),
@@ -290,6 +297,12 @@ class Fork(Functional):
         return torch.relu(h) * torch.relu(-h)
 
 
+def slopes(*values):
+    module = nn.PReLU(len(values))
+    module.weight.data = torch.tensor(values)
+    return module
+
+
 def hooked():
     module = Functional()
     module.first.register_forward_hook(lambda part, given, out: out + 1.0)
@@ -316,6 +329,8 @@ REFUSED = {
         lambda: nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8)).train(), "training mode"),
     "meta tensors": (lambda: nn.Linear(4, 3, device="meta"), "meta"),
     "complex weights": (lambda: nn.Linear(4, 3, dtype=torch.complex64), "complex"),
+    "learned slopes that differ": (
+        lambda: nn.Sequential(nn.Linear(4, 3), slopes(0.1, 0.2, 0.3)), "slopes that differ"),
     "no layers": (nn.ReLU, "input shape"),
     "a softmax inside": (
         lambda: nn.Sequential(nn.Linear(4, 3), nn.Softmax(1), nn.Linear(3, 2)), "after a softmax"),

@@ -206,6 +206,10 @@ OTHERS = {
     "(assert (or (<= X_0 0.5) (<= Y_0 0)))": r"\(<= Y_0 0\) about inputs that is no box",
     "(assert (<= X_0 0.5) (<= X_1 0.5))": "2 claims",
     "(assert (<= X_0 1e999))": "a bound 1e999",
+    "(assert (<[ X_0 0.5))": "without its pair",
+    "(assert (<= X_0 0.5]))": "without its pair",
+    "(assert (<= X_0 0.5[0))": "without its pair",
+    "(assert (<= X_0 [[1]]))": "without its pair",
 }
 
 

@@ -22,6 +22,7 @@ from slth.report import write_page
 from slth.report.bin_history import bin_history
 from slth.report.page import rows_table
 from slth.report.shown_ticket import choose_ticket
+from slth.report.wording import eps_label
 from tests.report.synthetic import EPS, run_with_ticket, synthetic_run
 from tests.report.view import View
 
@@ -75,6 +76,32 @@ def test_curves_stand_where_their_widths_are(view, run):
         slope, offset = np.polyfit(logs, heights, 1)
         assert sign * slope > 20
         assert np.abs(slope * logs + offset - heights).max() < 1.0
+
+
+def test_the_toolbar_has_a_row_of_its_own(view):
+    for plot in view.page.locator(".plot").all():
+        bar, figure = plot.locator(".modebar").bounding_box(), plot.bounding_box()
+        assert bar["y"] + bar["height"] <= figure["y"] + 1.0
+
+
+def test_single_draws_of_different_series_stand_beside_each_other(view, run):
+    middles = []
+    for series in _SERIES:
+        boxes = [
+            mark.bounding_box()
+            for mark in view.page.locator(f"#gap .tracedraws-{series} path.point").all()
+        ]
+        middles.append({round(box["x"] + box["width"] / 2) for box in boxes})
+        assert len(middles[-1]) == len(EPS)
+    assert len(set.union(*middles)) == len(_SERIES) * len(EPS)
+
+
+@pytest.mark.parametrize(
+    ("eps", "text"),
+    [(1 / 32, "0.03125"), (0.1, "0.1"), (2.0**-9, "1/512"), (10**-1.5, "≈ 0.0316")],
+)
+def test_labels_of_errors_are_exact_or_say_that_they_are_not(eps, text):
+    assert eps_label(eps) == text
 
 
 @pytest.mark.parametrize("series", _SERIES[:2])

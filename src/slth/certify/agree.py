@@ -154,6 +154,9 @@ def agree_on(
 def _decided(
     deep: DeepComparison, question: Question, seed: int, deadline: Deadline, report: Report
 ) -> LabelVerdict:
+    if deep.overflows:
+        # Bounds are no floats.
+        return LabelVerdict(Agrees.UNKNOWN, None, "intervals", 0)
     if not question.look(deep.relaxed).open.any():
         return LabelVerdict(Agrees.AGREE, None, "relaxation", 1)
     generator = np.random.Generator(np.random.PCG64(seed))

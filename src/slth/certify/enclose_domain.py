@@ -13,11 +13,12 @@ import numpy as np
 from slth.certify.comparison import Comparison
 from slth.certify.deep import DeepComparison
 from slth.certify.enclose import enclose_unit, over_ball, search_problems
+from slth.certify.engines import is_searched
 from slth.certify.homogenised import Homogenised
 from slth.certify.problem.chart import Chart
 from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import objectives
-from slth.certify.problem.place import Place
+from slth.certify.problem.place import AROUND_ZERO, Place
 from slth.certify.request import Request
 from slth.certify.small.differences import is_small
 from slth.certify.unit_pair import UnitPair
@@ -64,7 +65,7 @@ def _enclose_here(pair: Comparison, domain: Domain, request: Request) -> Enclosu
     """
     deep = pair.on(domain)
     deadline, eps = request.deadline, request.eps
-    if pair.outputs is None:
+    if pair.outputs is None or not _is_searched(pair, domain):
         return _by_any_layers(deep, request)
     if _is_quick(pair, domain):
         net, target = pair.outputs[0]
@@ -76,6 +77,10 @@ def _enclose_here(pair: Comparison, domain: Domain, request: Request) -> Enclosu
             return found
     by_outputs = None
     for index, (net, target) in enumerate(pair.outputs):
+        if by_outputs is not None and deadline.expired:
+            # Of the outputs that are left only the floor is known.
+            by_outputs = replace(by_outputs, upper=np.inf, status=Status.OPEN)
+            break
         share = request.within(deadline.remaining / (len(pair.outputs) - index))
         one = _enclose_output(net, target, domain, share)
         by_outputs = one if by_outputs is None else _larger(by_outputs, one)
@@ -89,6 +94,19 @@ def _by_any_layers(deep: DeepComparison, request: Request) -> Enclosure:
     return deep.enclose(
         request.rtol, request.deadline, eps=request.eps, seed=request.seed, report=request.report
     )
+
+
+def _is_searched(pair: Comparison, domain: Domain) -> bool:
+    """Whether the engines of one hidden layer have more than the norm bound for the outputs."""
+    chart = Chart.of(domain, pair.d)
+    assert pair.outputs is not None
+    for net, target in pair.outputs:
+        biased = bool(net.biased or target.biased or chart.center.any() or chart.shape != "ball")
+        place = Place(chart.shape, True) if biased else AROUND_ZERO
+        width = net.network.width + target.network.width
+        if not is_searched(width, pair.d + biased, place):
+            return False
+    return True
 
 
 def _is_quick(pair: Comparison, domain: Domain) -> bool:

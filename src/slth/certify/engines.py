@@ -28,6 +28,12 @@ ENGINES: tuple[Engine, ...] = (Arrangement(), Signs(), Cones(), NormBound())
 _FEW_STARTS = 60
 
 
+def is_searched(width: int, d: int, place: Place) -> bool:
+    """Whether an engine searches problems of this kind, instead of taking the norm bound."""
+    problem = Problem.blank(width, d, place)
+    return not isinstance(next(e for e in ENGINES if e.applies(problem)), NormBound)
+
+
 def maximize(
     objective: Objective,
     *,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from slth.check_pair.leaves import Box, leaves, units_of
+from slth.check_pair.leaves import Box, cut_to_ball, leaves, units_of
 from slth.check_pair.rule import LabelRule, farthest, margin_below
 from slth.check_pair.steps import Affine, Kink, PairStep, apart, together
 from slth.deep import DeepNetwork
@@ -73,14 +73,16 @@ def _claimed(proof: PairProof, net: DeepNetwork, target: DeepNetwork) -> str:
     for box in _together(found, at_once(steps, net.d)):
         some = slice(leaf, leaf + len(box.low))
         with np.errstate(all="ignore"):
+            box, empty = cut_to_ball(box)
             known = leaves(steps, proof.paired, box, proof.slopes[some], proof.joins[some])
             if proof.claim.eps is not None:
                 holds = farthest(known) <= proof.claim.eps
             else:
                 holds = rule.holds(known, proof.ways[some].reshape(-1, count, count))
         # A NaN does not hold.
-        if not holds.all():
-            raise Refused(f"leaf {leaf + int(holds.argmin()) + 1} does not prove it")
+        if not (holds | empty).all():
+            first = int((holds | empty).argmin())
+            raise Refused(f"leaf {leaf + first + 1} does not prove it")
         leaf += len(box.low)
     return f"proof with {leaf:,} leaves, in floats rounded outward"
 

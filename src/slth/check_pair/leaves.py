@@ -37,6 +37,29 @@ class Box(NamedTuple):
     radius: float
 
 
+def cut_to_ball(box: Box) -> tuple[Box, np.ndarray]:
+    """The boxes cut to where their ball reaches, and where it does not reach at all: bool [B].
+
+    With g_j the distance of the center from the box along axis j, a point of both has
+    |x_k - center_k|^2 + sum_{j != k} g_j^2 <= radius^2. Differences, squares, sums and roots round
+    by less than `part` of what is squared or rooted, or by less than LEAST.
+    """
+    if box.radius < 0.0:
+        return box, np.zeros(len(box.low), bool)
+    # Where squares overflow nothing is cut: fmax and fmin pass over a NaN.
+    with np.errstate(all="ignore"):
+        gap = np.maximum(np.maximum(box.low - box.center, box.center - box.high), 0.0)
+        part = 8.0 * (box.low.shape[1] + 8) * UNIT
+        total = (gap * gap).sum(axis=1, keepdims=True)
+        whole = box.radius * box.radius
+        left = whole - (total - gap * gap) + part * (whole + total) + LEAST
+        empty = (left < gap * gap * (1.0 - part)).any(axis=1)
+        reach = np.sqrt(np.maximum(left, 0.0)) * (1.0 + 4.0 * UNIT)
+        low = np.fmax(box.low, np.nextafter(box.center - reach, -np.inf))
+        high = np.fmin(box.high, np.nextafter(box.center + reach, np.inf))
+    return box._replace(low=low, high=high), empty
+
+
 class Rows(NamedTuple):
     """Coefficients of values of net, target and their difference, float64 [B or 1, m, n]."""
 
@@ -249,7 +272,8 @@ class _Total:
         self._constant, self._off = constant, off
 
     def plus(self, part: FloatArray) -> None:
-        """Add to the constant: the sum rounds by u of itself."""
+        """Add to the constant: the sum rounds by u of itself, and so does the last one, with what
+        is off."""
         self._off = self._off + 2.0 * UNIT * (np.abs(self._constant) + np.abs(part))
         self._constant = self._constant + part
 
@@ -278,9 +302,8 @@ class _Total:
             around = rows @ box.center + length
             lost = terms * (np.abs(rows) @ np.abs(box.center) + length) + 2.0 * LEAST
             best = np.minimum(best, around + lost * _SUMS)
-        off = (off + self._off) * _SUMS + LEAST
-        top = best + self._constant + off
-        return top + 4.0 * UNIT * (np.abs(best) + np.abs(self._constant) + off)
+        self.plus(best)
+        return self._constant + ((off + self._off) * _SUMS + LEAST)
 
 
 def _through_map(step: Affine, values: Spans, rows: Rows, total: _Total) -> Rows:

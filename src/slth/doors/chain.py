@@ -17,6 +17,7 @@ from slth.deep import DeepNetwork
 from slth.doors.folding import reciprocal_off, scaled_rows, shifted_rows
 from slth.errors import InvalidInput
 from slth.layers import (
+    Activation,
     AveragePool,
     Conv,
     Dense,
@@ -29,6 +30,7 @@ from slth.layers import (
     output_shape,
     size_of,
 )
+from slth.windows import Sides
 
 # A diagonal matrix is written out up to this many inputs (128 MiB).
 _MOST_DIAGONAL = 4096
@@ -53,6 +55,8 @@ class Chain:
         place: its shape in the network: (n,) or (channels, height, width). Reshaping a value leaves
             it, so a convolution behind a reshape is seen to read another image.
         last: a softmax or sigmoid that ended it.
+        pad: the zeros (top, left, bottom, right) around `before` that the value is, if it is that;
+            a window laid over it takes them for its own padding.
     """
 
     before: Chain | None
@@ -60,6 +64,7 @@ class Chain:
     shape: tuple[int, ...]
     place: tuple[int, ...]
     last: str | None = None
+    pad: Sides | None = None
 
     @classmethod
     def start(cls, shape: tuple[int, ...]) -> Chain:
@@ -90,8 +95,27 @@ class Chain:
             )
         return self._then(Dense(weight, bias), shape, where)
 
+    def padded(self, pad: Sides, where: str) -> Chain:
+        """The image with rows and columns of zeros around it."""
+        if min(pad) < 0:
+            raise unlike(where, f"padding {list(pad)}, which cuts off", "rows of zeros added")
+        if not any(pad):
+            return self
+        same = np.eye(self.place[0])[:, :, None, None]
+        return replace(self.image(Conv(same, padding=pad), where), pad=pad)
+
     def image(self, item: Conv | AveragePool, where: str) -> Chain:
         """A convolution or pool of an image."""
+        if self.pad is not None and self.before is not None:
+            own = item.window(self.place) if isinstance(item, AveragePool) else item.window
+            pads = zip(self.pad, own.padding, strict=True)
+            around: Any = tuple(one + other for one, other in pads)
+            if isinstance(item, Conv):
+                return self.before.image(replace(item, padding=around), where)
+            if any(own.padding) and not item.count_padding:
+                raise unlike(where, "padding that counts beside padding that does not", "one")
+            pool = AveragePool(own.kernel, own.stride, around)  # type: ignore[arg-type]
+            return self.before.image(pool, where)
         if self.shape != (1, *self.place) or len(self.place) != 3:
             raise unlike(
                 where,
@@ -133,12 +157,12 @@ class Chain:
             raise unlike(where, f"{self.shape} to {shape}", "as many entries")
         if self.item is None and self.last is None:
             return Chain.start(shape)
-        return replace(self, shape=shape)
+        return replace(self, shape=shape, pad=None)
 
     def ended(self, last: str, where: str) -> Chain:
         """The value after a last softmax or sigmoid."""
         self._require_unfinished(where)
-        return replace(self, last=last)
+        return replace(self, last=last, pad=None)
 
     def _require_unfinished(self, where: str) -> None:
         if self.last is not None:
@@ -173,7 +197,8 @@ class Chain:
         while here is not None:
             same = here.before is start.before and here.item is start.item
             # A reshaped input is the same numbers, but another image for a convolution.
-            if same and here.place == start.place:
+            first = next((item for item in items[::-1] if not isinstance(item, Activation)), None)
+            if same and (here.place == start.place or (first is None or isinstance(first, Dense))):
                 return items[::-1]
             if here.item is None:
                 return None
@@ -300,6 +325,13 @@ def unlike(where: str, got: str, expected: str) -> InvalidInput:
         fix="slth reads affine layers, average pools, (leaky) ReLUs, residual sums and a last "
         "softmax or sigmoid; leave the rest out or rewrite it.",
     )
+
+
+def one_slope(value: Chain, slopes: FloatArray, where: str) -> Chain:
+    """The value after a ReLU of slopes that a network has learned, which must be one number."""
+    if not slopes.size or not (slopes == slopes.ravel()[0]).all():
+        raise unlike(where, "slopes that differ", "one slope for all units")
+    return value.activated(float(slopes.ravel()[0]), where)
 
 
 def reciprocal(values: FloatArray, where: str) -> tuple[FloatArray, FloatArray]:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
+from slth.doors.agreement import agrees
 from slth.doors.exact import exact_dtype
 from slth.doors.normalise import behind_scaler, standardised
 from slth.errors import InvalidInput, MissingExtra, require_array
 from slth.layers import Dense, FloatArray, Identity, bias_of
 from slth.network import ReLUNetwork
 
-# The network is held against the estimator's own values at this many points of each size; both are
-# computed in double precision.
-_COMPARED, _AGREES, _SIZES = 16, 1e-6, (1.0, 1e-3, 1e3, 1e6)
+# The network is held against the estimator's own values at this many points of each size.
+_COMPARED, _SIZES = 16, (1.0, 1e-3, 1e3, 1e6)
 _LASTS = {"identity": None, "softmax": "softmax", "logistic": "sigmoid"}
 
 
@@ -52,12 +52,10 @@ def _require_same_values(model: Any, network: DeepNetwork) -> None:
             # Of columns that had names, and of what overflows.
             warnings.simplefilter("ignore")
             own = np.asarray(model.predict_proba(points) if classifies else model.predict(points))
-            mine = network(points)
         if classifies and network.outputs == 1:
             own = own[:, 1]
         own = own.reshape(_COMPARED, -1)
-        size = max(min(1.0, reach), float(np.abs(own).max(initial=0.0)))
-        if own.shape != mine.shape or not (np.abs(own - mine) <= _AGREES * size).all():
+        if not agrees(network, points, own):
             raise InvalidInput(
                 "estimator predicts something else than its weights say",
                 got=f"values that differ from {network!r}",

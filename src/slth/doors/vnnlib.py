@@ -25,6 +25,8 @@ _MOST_CROSSED = 1 << 22
 _SILENT = {"set-logic", "set-info", "set-option", "check-sat", "get-model", "get-value", "echo"}
 # Types of numbers that boxes of real numbers hold.
 _REAL = {"Real", "real", "float16", "float32", "float64", "bfloat16"}
+# A bracket, a word with places such as X[0, 1], or another word.
+_WORD = re.compile(r"[()]|[^\s()\[\]]*\[[^\]\[()]*\]|[^\s()\[\]]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 
 
@@ -69,7 +71,10 @@ def _parsed(text: str) -> list[Any]:
     bare = re.sub(r'"[^"]*"|\|[^|]*\||;[^\n]*', _emptied, text)
     bare = re.sub(r"\s+\[", "[", bare)
     stack: list[list[Any]] = [[]]
-    for word in re.findall(r"[()]|[^\s()\[]*\[[^\]()]*\]|[^\s()\[]+", bare):
+    left = _WORD.sub("", bare).strip()
+    if left:
+        raise ValueError(f"{left[:20]!r} without its pair")
+    for word in _WORD.findall(bare):
         if word == "(":
             stack.append([])
         elif word == ")":

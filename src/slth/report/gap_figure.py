@@ -22,6 +22,7 @@ from slth.report.marks import (
 )
 from slth.report.panel import LegendEntry, Panel, Table
 from slth.report.wording import (
+    eps_label,
     eps_text,
     key,
     law_html,
@@ -35,6 +36,8 @@ from slth.report.wording import (
 _HEIGHT = 520
 # An area over a single eps is drawn this much wider than a point, as a factor on either side.
 _LONE = 1.06
+# Single draws of different series stand beside each other, apart by this factor.
+_APART = 1.045
 
 
 def gap_panel(run: GapRun) -> Panel:
@@ -47,11 +50,11 @@ def gap_panel(run: GapRun) -> Panel:
     for series, mark, summaries in done:
         _add_refuted(figure, series, mark, summaries, _floor(run))
         _add_range(figure, series, mark, summaries)
-    for series, mark, summaries in done:
+    for place, (series, mark, summaries) in enumerate(done):
         law = fit(run, series)
         if law is not None:
             _add_law(figure, series, mark, law)
-        _add_draws(figure, run, series, mark)
+        _add_draws(figure, run, series, mark, _APART ** (place - (len(done) - 1) / 2))
         _add_found(figure, series, mark, summaries)
         legend += _legend(run, series, mark, summaries, law)
     figure.layout = layout(
@@ -71,7 +74,7 @@ def gap_panel(run: GapRun) -> Panel:
             side="top",
             matches="x",
             tickvals=[1 / eps for eps in run.plan.eps],
-            ticktext=[f"{eps:.3g}" for eps in run.plan.eps],
+            ticktext=[eps_label(eps) for eps in run.plan.eps],
             showgrid=False,
         ),
         yaxis=width_axis(_floor(run), _ceiling(run)),
@@ -97,8 +100,9 @@ def gap_panel(run: GapRun) -> Panel:
         label=_label(run),
         caption=(
             "Both axes are logarithmic. Thick curves: the smallest width at which a ticket was "
-            "found and certified, median over draws; small marks are single draws, the pale band "
-            "runs from the smallest to the largest. Triangles pointing down: at and below them "
+            "found and certified, median over draws; small marks are single draws (beside their "
+            "1/ε, so that no series hides another’s), the pale band runs from the smallest to the "
+            "largest. Triangles pointing down: at and below them "
             "<em>every</em> ticket of that kind is refuted (median over draws of the largest "
             "refuted width; shaded, hatched for neurons). Between a series’ triangles and its "
             "found curve nothing is known. Thin lines are least-squares fits to the found widths "
@@ -183,20 +187,21 @@ def _add_law(figure: go.Figure, series: Series, mark: Mark, law: Law) -> None:
     )
 
 
-def _add_draws(figure: go.Figure, run: GapRun, series: Series, mark: Mark) -> None:
+def _add_draws(figure: go.Figure, run: GapRun, series: Series, mark: Mark, beside: float) -> None:
+    """Single draws, at `beside` times their 1/eps."""
     rows = [row for row in run.rows if row.series == series]
     found = [row for row in rows if row.found is not None]
     figure.add_scatter(
         uid=f"draws-{key(series)}",
         name=f"{series.label}: single draws",
-        x=[1 / row.eps for row in found],
+        x=[beside / row.eps for row in found],
         y=[row.found for row in found],
-        customdata=[[row.draw, row.found_error] for row in found],
+        customdata=[[row.draw, row.found_error, 1 / row.eps] for row in found],
         mode="markers",
         marker={"color": mark.faint, "size": 4.5, "symbol": mark.symbol},
         hovertemplate=(
-            f"{series.label}<br>draw %{{customdata[0]}}, 1/ε = %{{x:.4g}}<br>found at N = %{{y:,}}"
-            "<br>certified error ≤ %{customdata[1]:.4g}<extra></extra>"
+            f"{series.label}<br>draw %{{customdata[0]}}, 1/ε = %{{customdata[2]:.4g}}<br>"
+            "found at N = %{{y:,}}<br>certified error ≤ %{customdata[1]:.4g}<extra></extra>"
         ),
     )
     missing = [row for row in rows if row.found is None and row.tried > 0]
@@ -204,13 +209,13 @@ def _add_draws(figure: go.Figure, run: GapRun, series: Series, mark: Mark) -> No
         figure.add_scatter(
             uid=f"missing-{key(series)}",
             name=f"{series.label}: nothing found up to here",
-            x=[1 / row.eps for row in missing],
+            x=[beside / row.eps for row in missing],
             y=[row.tried for row in missing],
-            customdata=[[row.draw] for row in missing],
+            customdata=[[row.draw, 1 / row.eps] for row in missing],
             mode="markers",
             marker={"color": mark.colour, "size": 8, "symbol": "triangle-up-open"},
             hovertemplate=(
-                f"{series.label}<br>draw %{{customdata[0]}}, 1/ε = %{{x:.4g}}<br>"
+                f"{series.label}<br>draw %{{customdata[0]}}, 1/ε = %{{customdata[1]:.4g}}<br>"
                 "no ticket found up to N = %{y:,}<extra></extra>"
             ),
         )

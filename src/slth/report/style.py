@@ -59,7 +59,10 @@ dl.status {
 dl.status dt { font-weight: 600; }
 dl.status dd { margin: 0; max-width: 40em; }
 figure { margin: 1.8rem 0 2.6rem; }
-.plot { width: 100%; overflow: hidden; }
+.plot { width: 100%; margin-top: 30px; }
+/* The toolbar has a row of its own above the figure: over data it hides marks. */
+.plot .modebar-container { top: -30px !important; }
+.plot .modebar-container .modebar, .plot .modebar-group { background: none !important; }
 figcaption {
   font-size: .9rem; line-height: 1.5; color: var(--muted); max-width: 46em; margin-top: .7rem;
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from slth.lab.laws import Law, Summary
 from slth.lab.rows import Series
 from slth.lab.statistics import Interval
@@ -12,6 +14,9 @@ PAPER = (
     "Ferré et al., <cite>Structured vs. Unstructured Pruning: An Exponential Gap</cite>, "
     "arXiv 2603.02234 v2"
 )
+
+# Characters that an axis has room for at each of its errors.
+_LONGEST_LABEL = 8
 
 
 def key(series: Series) -> str:
@@ -30,6 +35,16 @@ def eps_text(eps: float) -> str:
     if abs(inverse - round(inverse)) < 1e-9 * inverse:
         return f"1/{round(inverse):,}"
     return f"{eps:.3g}"
+
+
+def eps_label(eps: float) -> str:
+    """For an axis: the error itself where it is short, else "1/512", else three digits marked as
+    rounded."""
+    exact = np.format_float_positional(eps, trim="-")
+    if len(exact) <= _LONGEST_LABEL:
+        return exact
+    text = eps_text(eps)
+    return text if text.startswith("1/") else f"≈ {text}"
 
 
 def width_text(width: float) -> str:

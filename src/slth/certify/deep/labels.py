@@ -105,10 +105,10 @@ class Halving:
             return
         width = region.high - region.low
         score = (np.abs(rows) + 1e-9 * np.abs(rows).max(axis=1, keepdims=True) + 1e-300) * width
-        halves = region.halves(score.argmax(axis=1))
+        halves, of = region.halves(score.argmax(axis=1)).near_ball()
         for start in range(0, len(halves), _BOXES):
             some = np.arange(start, min(len(halves), start + _BOXES))
-            self._stack.append((halves.chosen(some), signs[some % len(signs)]))
+            self._stack.append((halves.chosen(some), signs[of[some] % len(signs)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,8 @@ class Agreement:
             pulled = self.difference.pulled(end, functional, relaxation.bounds)
             top = pulled.highest(relaxation.region) - multiplier * self.margin
             top = np.nextafter(top, np.inf)
-            left[:, pairs] &= top > 0.0
+            # A NaN proves nothing.
+            left[:, pairs] &= ~(top <= 0.0)
             coefficients = np.broadcast_to(pulled.rows, (boxes, len(pairs), dim))
             rows = np.where(left[:, pairs, None], np.abs(coefficients), 0.0).sum(axis=1)
         undecided = left.any(axis=1)
@@ -161,7 +162,7 @@ class Agreement:
         top = self.difference.pulled(end, functional, relaxation.bounds).highest(relaxation.region)
         possible = np.ones((len(relaxation.region), count), np.bool_)
         for pair, first in enumerate(firsts):
-            possible[:, first] &= top[:, pair] > self.margin
+            possible[:, first] &= ~(top[:, pair] <= self.margin)
         return possible
 
     def _functional(self, firsts: Indices, seconds: Indices, multiplier: float) -> Functional:
@@ -209,7 +210,7 @@ class SameLabel:
         rows[0, :, self.label] = -1.0
         end = len(self.difference.program.operations)
         pulled = self.difference.pulled(end, Functional(None, rows, None), relaxation.bounds)
-        left = pulled.highest(relaxation.region) > 0.0
+        left = ~(pulled.highest(relaxation.region) <= 0.0)
         left &= ~never_above(relaxation, 1)[:, others, self.label]
         coefficients = np.broadcast_to(pulled.rows, (len(left), len(others), dim))
         score = np.where(left[:, :, None], np.abs(coefficients), 0.0).sum(axis=1)

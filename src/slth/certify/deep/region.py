@@ -89,6 +89,30 @@ class Region:
         low[len(self) + rows, axis] = middle
         return Region(low, high, self.ball)
 
+    def near_ball(self) -> tuple[Region, np.ndarray]:
+        """The boxes that may have points of the ball, cut to those, and which of all they are.
+
+        With g_j the distance of the center from the box along axis j, a point x of both has
+        |x_k - center_k|^2 <= radius^2 - sum_{j != k} g_j^2. The differences, squares and sums are
+        off by at most (d + 4) u of themselves, and by less than TINY where they underflow.
+        """
+        if self.ball is None:
+            return self, np.arange(len(self))
+        center, radius = self.ball.center, self.ball.radius
+        # Where squares overflow nothing is dropped or cut: fmax and fmin pass over a NaN.
+        with np.errstate(over="ignore", invalid="ignore"):
+            gap = np.maximum(np.maximum(self.low - center, center - self.high), 0.0)
+            part = 4.0 * (gap.shape[1] + 8) * UNIT
+            square = gap * gap * (1.0 - part)
+            total, whole = square.sum(axis=1, keepdims=True), radius * radius
+            # The subtraction cancels: it is off by u of the sum, not of what is left.
+            left = whole - (total - square) + part * (total + whole) + TINY
+            some = np.flatnonzero(~(left < square).any(axis=1))
+            reach = np.sqrt(np.maximum(left[some], 0.0)) * (1.0 + 4.0 * UNIT)
+            low = np.fmax(self.low[some], np.nextafter(center - reach, -np.inf))
+            high = np.fmin(self.high[some], np.nextafter(center + reach, np.inf))
+        return Region(low, high, self.ball), some
+
     def highest(self, rows: FloatArray) -> FloatArray:
         """At least <rows, x> for all x of each box: float64 [B, m] of [B, m, d]; rounded up."""
         center, reach = self.center, self.reach()

@@ -142,6 +142,7 @@ class BoxSearch:
             box = Region(bottom[None], top[None], whole.ball)
             for axis in axes:
                 box = box.halves(np.full(len(box), axis))
+            box, _ = box.near_ball()
             low.extend(box.low)
             high.extend(box.high)
             signs.extend([known] * len(box))

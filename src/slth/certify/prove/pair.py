@@ -20,7 +20,7 @@ from slth.certify.deep.bounds import Relaxation, Signs, known_from, relax
 from slth.certify.deep.labels import Agreement, Looked
 from slth.certify.deep.region import Region
 from slth.check_pair import at_once, equal_functions, halves
-from slth.check_pair.leaves import Box, Leaves, leaves, units_of
+from slth.check_pair.leaves import Box, Leaves, cut_to_ball, leaves, units_of
 from slth.check_pair.lines import APART, FLAT, JOINT, PARTS
 from slth.check_pair.rule import NEVER, LabelRule, farthest, margin_below
 from slth.check_pair.steps import PairStep, apart, together
@@ -222,9 +222,13 @@ class _Tree:
         return np.array(split, np.int32), *codes
 
 
+# A box that is not closed yet: low, high, its node, and the signs of units on it.
+_Open = tuple[FloatArray, FloatArray, int, Signs | None]
+
+
 @dataclass
 class _Writer:
-    """Boxes that are not closed yet, the deepest first: (low, high, node, signs of units)."""
+    """Boxes that are not closed yet, the deepest first."""
 
     deep: DeepComparison
     steps: tuple[PairStep, ...]
@@ -234,16 +238,15 @@ class _Writer:
     def run(self, deadline: Deadline, report: Report) -> bool:
         """Whether every leaf was closed."""
         whole = self.deep.region
-        stack: list[tuple[FloatArray, FloatArray, int, Signs | None]] = [
-            (whole.low[0], whole.high[0], 0, None)
-        ]
+        stack: list[_Open] = [(whole.low[0], whole.high[0], 0, None)]
         most = at_once(self.steps, whole.low.shape[1])
         while stack:
             if deadline.expired or self.tree.size > _MOST_BYTES:
                 return False
             taken = [stack.pop() for _ in range(min(most, len(stack)))]
-            low, high = (np.array([box[end] for box in taken]) for end in (0, 1))
-            region = Region(low, high, whole.ball)
+            taken, region = self._reached(taken)
+            if not taken:
+                continue
             signs = [box[3] for box in taken]
             known = None
             if all(sign is not None for sign in signs):
@@ -256,31 +259,46 @@ class _Writer:
                 open_[closed] = ~self._closed(relaxation, closed, [taken[k][2] for k in closed])
             found = relaxation.signs()
             for k in np.flatnonzero(open_)[::-1]:
-                width = high[k] - low[k]
+                low, high, node, _ = taken[k]
+                width = region.high[k] - region.low[k]
                 score = looked.rows[k] * width
                 axis = int((score if score.any() else width).argmax())
-                below, above = halves(low[k], high[k], axis)
-                if not width[axis] > 0.0 or not (below[1][axis] < high[k][axis]):
+                below, above = halves(low, high, axis)
+                if not (low[axis] < above[0][axis] < high[axis]):
                     # Nothing is left to cut.
                     return False
-                lower, upper = self.tree.cut(taken[k][2], axis)
+                lower, upper = self.tree.cut(node, axis)
                 stack += [(*above, upper, found[k]), (*below, lower, found[k])]
             report(Progress("prove", 0.0, float(len(stack)), "open boxes"))
         return True
 
+    def _reached(self, taken: list[_Open]) -> tuple[list[_Open], Region]:
+        """Those that the ball reaches, cut to it as the checker does; the others are closed."""
+        ball = self.deep.region.ball
+        low, high = (np.array([box[end] for box in taken]) for end in (0, 1))
+        box, empty = cut_to_ball(_box(Region(low, high, ball)))
+        for k in np.flatnonzero(empty):
+            self.tree.close(taken[k][2], *(np.zeros(width, np.uint8) for width in self.tree.widths))
+        left = [box for box, outside in zip(taken, empty, strict=True) if not outside]
+        return left, Region(box.low[~empty], box.high[~empty], ball)
+
     def _closed(self, relaxation: Relaxation, some: np.ndarray, nodes: list[int]) -> np.ndarray:
         """Close what the checker's rule closes: bool [some]."""
-        region = relaxation.region.chosen(some)
         slopes, joins = _codes_of(relaxation, some)
-        ball = region.ball
-        center = np.zeros(region.low.shape[1]) if ball is None else ball.center
-        box = Box(region.low, region.high, center, -1.0 if ball is None else ball.radius)
+        box = _box(relaxation.region.chosen(some))
         paired = self.deep.difference.program.paired
         with np.errstate(all="ignore"):
             holds, ways = self.question.proven(leaves(self.steps, paired, box, slopes, joins))
         for k in np.flatnonzero(holds):
             self.tree.close(nodes[k], slopes[k], joins[k], ways[k])
         return holds
+
+
+def _box(region: Region) -> Box:
+    """A region as the checker has it."""
+    ball = region.ball
+    center = np.zeros(region.low.shape[1]) if ball is None else ball.center
+    return Box(region.low, region.high, center, -1.0 if ball is None else ball.radius)
 
 
 def _codes_of(relaxation: Relaxation, some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

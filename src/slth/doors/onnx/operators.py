@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slth.doors.chain import Chain, reciprocal, unlike
+from slth.doors.chain import Chain, one_slope, reciprocal, unlike
 from slth.doors.folding import product
 from slth.doors.kernels import whole_kernel
 from slth.doors.normalise import batch_normalised
@@ -109,10 +109,7 @@ def _leaky(graph: Graph, node: Any, options: Any, where: str) -> Chain:
 
 def _prelu(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     slopes = graph.constant(node.input[1], where)
-    value = graph.chain(node.input[0], where)
-    if not slopes.size or not (slopes == slopes.ravel()[0]).all():
-        raise unlike(where, "slopes that differ", "one slope for all units")
-    return value.activated(float(slopes.ravel()[0]), where)
+    return one_slope(graph.chain(node.input[0], where), slopes, where)
 
 
 def _conv(graph: Graph, node: Any, options: Any, where: str) -> Chain:
@@ -157,6 +154,18 @@ def _pool(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     padding = _padding(value.shape, kernel, strides, options, where)
     counted = bool(options.get("count_include_pad", 0)) or not any(padding)
     return value.image(AveragePool(kernel, strides, padding, counted), where)  # type: ignore[arg-type]
+
+
+def _pad(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+    """Zeros around an image. Pads and value are attributes before operator set 11, then inputs."""
+    value, inputs = graph.chain(node.input[0], where), [*node.input, "", "", ""]
+    pads = graph.whole(inputs[1], where) if inputs[1] else list(options.get("pads", []))
+    fill = graph.constant(inputs[2], where) if inputs[2] else np.array(options.get("value", 0.0))
+    if options.get("mode", b"constant") != b"constant" or fill.any() or inputs[3]:
+        raise unlike(where, "a mode, a value or axes", "zeros around all axes")
+    if len(pads) != 8 or any(pads[k] for k in (0, 1, 4, 5)):
+        raise unlike(where, f"pads {pads}", "pads of height and width of an image")
+    return value.padded((pads[2], pads[3], pads[6], pads[7]), where)
 
 
 def _global_pool(graph: Graph, node: Any, options: Any, where: str) -> Chain:
@@ -291,6 +300,7 @@ HANDLERS: dict[str, Handler] = {
     "Conv": _conv,
     "AveragePool": _pool,
     "GlobalAveragePool": _global_pool,
+    "Pad": _pad,
     "BatchNormalization": _batch_norm,
     "Flatten": _flatten,
     "Reshape": _reshape,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
+from slth.doors.chain import unlike
 from slth.doors.exact import exact_dtype
 from slth.doors.onnx.library import onnx_for
 from slth.layers import (
@@ -91,21 +92,35 @@ class _Writer:
                 )
                 shape = output_shape(item, shape)
             elif isinstance(item, AveragePool):
-                window = item.window(shape)
-                name = self._emit(
-                    "AveragePool",
-                    [name],
-                    kernel_shape=list(window.kernel),
-                    strides=list(window.stride),
-                    pads=list(window.padding),
-                    count_include_pad=int(item.count_padding),
-                )
+                name = self._average(name, item, shape)
                 shape = output_shape(item, shape)
             elif isinstance(item, LeakyRelu):
                 name = self._leaky(name, item.slope)
             else:
                 name = self._emit("Relu", [name])
         return name
+
+    def _average(self, name: str, item: AveragePool, shape: tuple[int, ...]) -> str:
+        window = item.window(shape)
+        top, left, bottom, right = window.padding
+        options: dict[str, Any] = {
+            "kernel_shape": list(window.kernel),
+            "strides": list(window.stride),
+        }
+        small = max(top, bottom) < window.kernel[0] and max(left, right) < window.kernel[1]
+        if small:
+            options |= {"pads": list(window.padding), "count_include_pad": int(item.count_padding)}
+        elif item.count_padding:
+            # Runtimes want less padding than kernel.
+            pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+            name = self._emit("Pad", [name, self._tensor(pads)])
+        else:
+            raise unlike(
+                "AveragePool",
+                f"padding {window.padding}, not counted in the mean of a kernel {window.kernel}",
+                "less padding than kernel, or count_padding=True",
+            )
+        return self._emit("AveragePool", [name], **options)
 
     def _leaky(self, name: str, slope: float) -> str:
         """LeakyRelu's attribute is a float32; other slopes are PRelu's tensor."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
+from slth.doors.agreement import agrees
 from slth.doors.chain import unlike
 from slth.doors.torch.plain import faithful_copy
 from slth.errors import InvalidInput
@@ -16,8 +17,6 @@ from slth.errors import InvalidInput
 # Random points of each size; fewer of large inputs, so that all of them are at most this many
 # numbers.
 _COMPARED, _MOST_NUMBERS = 16, 1 << 22
-# The read network agrees with the module in double precision to about 1e-12 of its values' size.
-_AGREES = 1e-6
 # What is done only to large or small values shows at points of other sizes.
 _SIZES = (1.0, 1e-3, 1e3, 1e6)
 
@@ -72,9 +71,7 @@ def require_same_values(
 def _require_values(name: str, network: DeepNetwork, points: Any, values: Any) -> None:
     if not np.isfinite(values).all():
         raise unlike(name, "values that overflow", "finite ones")
-    mine = network(points.reshape(len(points), -1))
-    size = max(min(1.0, float(np.abs(points).max())), float(np.abs(values).max(initial=0.0)))
-    if mine.shape != values.shape or not (np.abs(mine - values) <= _AGREES * size).all():
+    if not agrees(network, points.reshape(len(points), -1), values):
         raise InvalidInput(
             "module computes something else than its layers say",
             got=f"values that differ from {network!r}",

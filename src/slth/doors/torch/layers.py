@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slth.doors.chain import Chain, unlike
+from slth.doors.chain import Chain, one_slope, unlike
 from slth.doors.kernels import whole_kernel
 from slth.doors.normalise import batch_normalised
 from slth.doors.torch.library import array_of
@@ -30,6 +30,8 @@ def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
         return value.activated(0.0, where)
     if kind is nn.LeakyReLU:
         return value.activated(float(part.negative_slope), where)
+    if kind is nn.PReLU:
+        return one_slope(value, array_of(part.weight), where)
     if kind is nn.Flatten:
         return flattened(value, part.start_dim, part.end_dim, where)
     if kind is nn.Identity:
@@ -40,6 +42,9 @@ def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
         return _pooled(value, part, where)
     if kind is nn.AdaptiveAvgPool2d and part.output_size in (1, (1, 1)):
         return value.image(AveragePool(), where)
+    if kind is nn.ZeroPad2d:
+        left, right, top, bottom = part.padding
+        return value.padded((top, left, bottom, right), where)
     if kind is nn.Softmax:
         return softmax(value, part.dim, where)
     if kind is nn.Sigmoid:

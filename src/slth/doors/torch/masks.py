@@ -18,7 +18,7 @@ _KEEP_ZERO = {
     "ReLU", "relu", "relu_", "LeakyReLU", "leaky_relu", "leaky_relu_", "Dropout", "Dropout1d",
     "Dropout2d", "dropout", "Identity", "Flatten", "flatten", "view", "reshape", "contiguous",
     "detach", "clone", "size", "getattr", "getitem", "AvgPool2d", "avg_pool2d",
-    "AdaptiveAvgPool2d", "adaptive_avg_pool2d", "placeholder",
+    "AdaptiveAvgPool2d", "adaptive_avg_pool2d", "PReLU", "ZeroPad2d", "placeholder",
 }  # fmt: skip
 # What may stand behind the last layer only: a sigmoid of 0 is 1/2.
 _LAST = {"Softmax", "softmax", "Sigmoid", "sigmoid"}

@@ -109,11 +109,20 @@ def _affine(torch: Any, layer: Dense | Conv, before: tuple[int, ...], dtype: Any
 def _average(torch: Any, pool: AveragePool, before: tuple[int, ...]) -> list[Any]:
     window = pool.window(before)
     top, left, bottom, right = window.padding
-    if (top, left) != (bottom, right):
-        raise unlike("AveragePool", f"padding {window.padding}", "the same on opposite sides")
     kernel = tuple(int(size) for size in window.kernel)
-    options = {"count_include_pad": pool.count_padding}
-    return [torch.nn.AvgPool2d(kernel, window.stride, (top, left), **options)]
+    # More padding than half of the kernel is an error in torch.
+    own = (top, left) == (bottom, right) and 2 * top <= kernel[0] and 2 * left <= kernel[1]
+    if own:
+        options = {"count_include_pad": pool.count_padding}
+        return [torch.nn.AvgPool2d(kernel, window.stride, (top, left), **options)]
+    if not pool.count_padding:
+        raise unlike(
+            "AveragePool",
+            f"padding {window.padding}, not counted in the mean of a kernel {kernel}",
+            "the same on opposite sides and at most half of the kernel, or count_padding=True",
+        )
+    around = torch.nn.ZeroPad2d((left, right, top, bottom))
+    return [around, torch.nn.AvgPool2d(kernel, window.stride)]
 
 
 def _residual(torch: Any, body: Any) -> Any:
