@@ -446,3 +446,12 @@ def test_isinstance_is_as_before():
     with pytest.raises(slth.InvalidInput):
         slth.as_network(Chosen(lambda h: h.none_such))
     assert isinstance is before
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_quantised_layers_are_named():
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    quantised = torch.ao.quantization.quantize_dynamic(module)
+    for shape in (None, (3,)):
+        with pytest.raises(slth.InvalidInput, match=r"got torch\.ao\..*quantized.*Linear"):
+            slth.as_network(quantised, input_shape=shape)

@@ -72,6 +72,9 @@ def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
     constants: dict[str, Any] = {}
     for node in traced.graph.nodes:
         part: Any = parts.get(node.target) if node.op == "call_module" else None
+        if ".quantized." in type(part).__module__:
+            kind = f"{type(part).__module__}.{type(part).__name__}"
+            raise unlike(f"torch call_module {node.target}", kind, "real weights")
         if isinstance(part, nn.Linear):
             return (int(part.in_features),)
         if isinstance(part, nn.BatchNorm1d):
