@@ -2,8 +2,8 @@
 two networks see slth.check_pair.
 
 Floats are dyadic rationals, so every quantity below is an integer times a power of two and every
-comparison is exact; nothing of slth's searchers and certifiers is used. docs/check.md derives the
-rules.
+comparison is exact; but sums over the units of wide networks are rounded outward (zonal_check).
+Nothing of slth's searchers and certifiers is used. docs/check.md derives the rules.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ from slth.exact import (
 )
 from slth.network import ReLUNetwork
 from slth.pair_proof import PairProof
-from slth.proof import ONE, OPTIMAL_WITHIN, ErrorProof, RefutationProof
+from slth.proof import ONE, OPTIMAL_WITHIN, ErrorProof, RefutationProof, ZonalProof
 from slth.ticket import Ticket
 from slth.verdict import Claim, NotCovered, Outcome, Refused, Verdict, judged
+from slth.zonal_check import zonal_flaw
 
 # Units swept in the plane, each for some thousand operations.
 _MOST_SWEPT = 200_000
@@ -346,12 +347,16 @@ def _leaf_cones(functionals: np.ndarray, nodes: Iterator[list[int]]) -> Iterator
 
 
 def _bound(ticket: Ticket) -> str:
-    """Multipliers on points: no mask is near the target at all of them."""
+    """No mask is near the target at all points, or on spheres of latitude."""
     if ticket.bound == 0.0:
         return "nothing is claimed"
     proof = ticket.refutation
     if proof is None:
         raise NotCovered("solver-claimed: the file holds no proof of the bound")
+    if isinstance(proof, ZonalProof):
+        if (flaw := zonal_flaw(ticket, proof)) is not None:
+            raise Refused(flaw)
+        return f"zonal proof with {proof.leaves} steps"
     net, target = aligned(exactly(ticket.net), exactly(ticket.target))
     if proof.points.shape[1] != ticket.net.d:
         raise Refused("the refutation's points are not in the input space")

@@ -110,6 +110,59 @@ class RefutationProof(Rebuilt):
         return self.start.shape[0] - 1
 
 
+@dataclass(frozen=True, eq=False)
+class ZonalProof(Rebuilt):
+    """Proof that every neuron mask errs by at least `bound`, by measures that are spread evenly
+    over spheres of latitude about an axis: for wide networks, d >= 3, the linear readout.
+
+    Every step but the last says of one unit that no mask of a smaller error keeps it, by a measure
+    about its own direction; the last speaks of the masks without those, by one about the target.
+
+    Attributes:
+        unit: int32 [steps]: the unit about which a step's measure lies, -1 for the target.
+        measure: int32 [steps]: which measure.
+        start: int64 [measures + 1]: measure m owns the entries start[m] .. start[m + 1].
+        latitude: float64 [entries] in [0, 1).
+        weight: float64 [entries], signed.
+    """
+
+    unit: NDArray[np.int32]
+    measure: NDArray[np.int32]
+    start: NDArray[np.int64]
+    latitude: FloatArray
+    weight: FloatArray
+
+    def __post_init__(self) -> None:
+        _freeze(self, unit=(np.int32, 1), measure=(np.int32, 1), start=(np.int64, 1))
+        _freeze(self, latitude=(np.float64, 1), weight=(np.float64, 1))
+        start, entries = self.start, self.latitude.shape[0]
+        _require(
+            self.weight.shape[0] == entries
+            and self.measure.shape == self.unit.shape
+            and start.shape[0] > 1
+            and start[0] == 0
+            and start[-1] == entries
+            and bool((np.diff(start) > 0).all()),
+            "zonal proof with shapes that do not fit each other",
+        )
+        _require(
+            self.unit.shape[0] > 0
+            and self.unit[-1] == -1
+            and bool((self.unit[:-1] >= 0).all())
+            and 0 <= self.measure.min() <= self.measure.max() < start.shape[0] - 1
+            and 0.0 <= self.latitude.min() <= self.latitude.max() < 1.0,
+            "zonal proof that names what it does not hold",
+        )
+
+    @property
+    def leaves(self) -> int:
+        """Number of steps."""
+        return self.unit.shape[0]
+
+
+Refutation = RefutationProof | ZonalProof
+
+
 class RefutationRecorder:
     """Collects a refutation tree while a search walks it in preorder.
 

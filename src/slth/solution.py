@@ -12,7 +12,7 @@ import numpy as np
 from slth.frozen import Rebuilt
 from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
 from slth.notebook import facts_html
-from slth.proof import RefutationProof
+from slth.proof import Refutation
 
 
 class Status(StrEnum):
@@ -171,7 +171,7 @@ class Solution:
     status: Status
     pruned: ReLUNetwork
     stats: Mapping[str, object] = field(default_factory=dict)
-    refutation: RefutationProof | None = None
+    refutation: Refutation | None = None
     least_units: int | None = None
     stopped: Stop | None = None
 

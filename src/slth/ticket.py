@@ -18,7 +18,7 @@ from slth.archive import Damaged, damaged, number, text
 from slth.errors import InvalidInput, TicketError, require_count, require_positive
 from slth.files import replacing
 from slth.network import Mask, ReLUNetwork, random_network, require_networks
-from slth.proof import ErrorProof, RefutationProof
+from slth.proof import ErrorProof, Refutation, RefutationProof, ZonalProof
 from slth.solution import Enclosure, Solution, Status
 
 Kind = Literal["neuron", "weight"]
@@ -47,6 +47,11 @@ _ARRAYS = {
     "refutation.start": ("<i8", 1),
     "refutation.point": ("<i4", 1),
     "refutation.weight": ("<f8", 1),
+    "zonal.unit": ("<i4", 1),
+    "zonal.measure": ("<i4", 1),
+    "zonal.start": ("<i8", 1),
+    "zonal.latitude": ("<f8", 1),
+    "zonal.weight": ("<f8", 1),
 }
 _TEXTS = {"format", "version", "kind", "status", "enclosure", "method"}
 _NUMBERS = {"radius", "eps", "lower", "upper", "bound"}
@@ -82,7 +87,7 @@ class Ticket:
     eps: float | None = None
     source: Source | None = None
     error_proof: ErrorProof | None = None
-    refutation: RefutationProof | None = None
+    refutation: Refutation | None = None
 
     def __repr__(self) -> str:
         return (
@@ -131,7 +136,7 @@ class Ticket:
         eps: float | None = None,
         source: Source | None = None,
         error_proof: ErrorProof | None = None,
-        refutation: RefutationProof | None = None,
+        refutation: Refutation | None = None,
     ) -> Self:
         """The ticket of a solution found on the (unpruned) `net` for `target`.
 
@@ -223,8 +228,12 @@ class Ticket:
         yield "mask.output", self.mask.output
         if self.error.witness is not None:
             yield "witness", self.error.witness
-        for group in ("error_proof", "refutation"):
-            proof = getattr(self, group)
+        zonal = isinstance(self.refutation, ZonalProof)
+        proofs = {
+            "error_proof": self.error_proof,
+            "zonal" if zonal else "refutation": self.refutation,
+        }
+        for group, proof in proofs.items():
             if proof is not None:
                 for field in fields(proof):
                     yield f"{group}.{field.name}", getattr(proof, field.name)
@@ -274,6 +283,8 @@ class Ticket:
         mask = Mask(_take(arrays, "mask.hidden"), _take(arrays, "mask.output"))
         error_proof = _proof("error_proof", ErrorProof, arrays)
         refutation = _proof("refutation", RefutationProof, arrays)
+        if refutation is None:
+            refutation = _proof("zonal", ZonalProof, arrays)
         if arrays:
             damaged(f"unexpected arrays {sorted(arrays)}")
         return cls(

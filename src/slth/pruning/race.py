@@ -8,16 +8,15 @@ on the numbers that a user reads, scaled to the radius and rounded outward, in `
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from slth.certify.unit_pair import UnitPair
+from slth.certify.unit_pair import UnitPair, unit_threshold
 from slth.limits import Deadline, Progress, Report, stopped_by_interrupt
 from slth.network import Mask, ReLUNetwork
-from slth.proof import RefutationProof
+from slth.proof import Refutation
 from slth.pruning.finding import OPTIMALITY, Aim, Finding, OfAll, OfTicket, status_of
 from slth.rounding.scaling import scaled_down, scaled_up
 from slth.solution import Enclosure, Solution, Status, Stop
@@ -73,7 +72,7 @@ class Race(Generic[P]):
         self._aim = Aim.LEAST_ERROR if eps is None else Aim.FEWEST if fewest else Aim.WITHIN
         self._report = report
         self._bound = 0.0
-        self._refutation: RefutationProof | None = None
+        self._refutation: Refutation | None = None
         net = problem.net
         self._mask = Mask(np.zeros(net.hidden.shape, np.bool_), np.zeros(net.width, np.bool_))
         self._error: Enclosure | None = None
@@ -86,7 +85,7 @@ class Race(Generic[P]):
         optimising."""
         if self._aim is Aim.LEAST_ERROR:
             return None
-        return min(max(self._eps / self._radius, math.ulp(0.0)), sys.float_info.max)
+        return unit_threshold(self._eps, self._radius)
 
     @property
     def cutoff(self) -> float:
@@ -160,7 +159,7 @@ class Race(Generic[P]):
 
     # What comes in.
 
-    def prove(self, bound: float, prover: str, proof: RefutationProof | None = None) -> None:
+    def prove(self, bound: float, prover: str, proof: Refutation | None = None) -> None:
         """Take over a proven bound, with its written proof if there is one."""
         if bound > self._bound and not (self.recording and proof is None):
             self._bound = bound

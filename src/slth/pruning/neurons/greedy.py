@@ -7,7 +7,7 @@ from numba import njit
 
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray
-from slth.pruning.neurons.cluster import aligned_units, restricted, widened
+from slth.pruning.neurons.cluster import aligned_units, restricted, useful_units, widened
 from slth.pruning.neurons.judging import sample_points, worst_error
 from slth.pruning.neurons.local import Candidate, anneal
 from slth.pruning.neurons.problem import Problem
@@ -32,9 +32,9 @@ def greedy_backward(problem: Problem, rng: np.random.Generator, deadline: Deadli
 def search_greedily(
     problem: Problem, rng: np.random.Generator, deadline: Deadline, *, goal: float = 0.0
 ) -> Candidate:
-    """Greedy choice among the units best aligned with the target, then annealing among those it
-    took and the best aligned ones: the better searcher for wide networks in d >= 3."""
-    units = aligned_units(problem, min(problem.width, _WIDEST))
+    """Greedy choice among the most useful units, then annealing among those it took and the best
+    aligned ones: the better searcher for wide networks in d >= 3."""
+    units = useful_units(problem, min(problem.width, _WIDEST))
     part = restricted(problem, units)
     first = greedy_forward(part, rng, deadline.within(0.5 * deadline.remaining))
     moved = np.union1d(np.flatnonzero(first.keep), aligned_units(part, min(part.width, _MOVED)))

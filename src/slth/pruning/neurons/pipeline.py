@@ -16,7 +16,7 @@ from slth.pruning.neurons.plane.refute import circle_bound, decide_on_circle
 from slth.pruning.neurons.plane.walk_search import search_circle
 from slth.pruning.neurons.plane.wedge import refute_on_wedges, wedge_bound
 from slth.pruning.neurons.problem import Problem
-from slth.pruning.neurons.recording import one_leaf
+from slth.pruning.neurons.recording import one_leaf, zonal_proof
 from slth.pruning.neurons.relaxation import WIDEST
 from slth.pruning.neurons.renewal import renew
 from slth.pruning.neurons.rung import climb_rung, prove_empty
@@ -82,10 +82,11 @@ def _prove_cheaply(race: NeuronRace, rng: np.random.Generator) -> None:
     bound, why = witness_bound(problem, rng, deadline.within(0.2 * deadline.remaining))
     if why is not None:
         race.prove(bound, "witness", one_leaf(problem.width, why) if race.recording else None)
-    # What zonal measures and the provers round the circle know cannot be written down.
-    if not race.finished and not race.recording and problem.width >= _ZONAL:
-        share = deadline.within(0.25 * deadline.remaining)
-        race.prove(zonal_bound(problem, share).value, "zonal")
+    if not race.finished and problem.width >= _ZONAL:
+        found = zonal_bound(problem, deadline.within(0.4 * deadline.remaining))
+        bound, proof = zonal_proof(found) if race.recording else (found.value, None)
+        race.prove(bound, "zonal", proof)
+    # What the provers round the circle know cannot be written down.
     if race.finished or race.recording or not _circular(problem):
         return
     net, w = problem.net, problem.target.hidden[0]

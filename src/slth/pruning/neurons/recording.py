@@ -11,12 +11,17 @@ from collections.abc import Iterable
 import numpy as np
 
 from slth.network import FloatArray
-from slth.proof import RefutationProof, RefutationRecorder
+from slth.proof import RefutationProof, RefutationRecorder, ZonalProof
 from slth.pruning.neurons.dual import Certificate
 from slth.pruning.neurons.tree_log import Log
+from slth.pruning.neurons.zonal.screening import ZonalBound
 
 # Multiplications that a proof may cost its checker, which goes over all units at every multiplier.
 _MOST_WORK = 150_000_000
+
+# Share of a zonal bound that is claimed in writing: the checker's own enclosures are coarser by
+# a few thousandths of the bound.
+_WRITTEN = 0.99
 
 Drops = Iterable[tuple[int, Certificate]]
 
@@ -76,3 +81,20 @@ def one_leaf(width: int, certificate: Certificate, drops: Drops = ()) -> Refutat
     recording = Recording(width, drops)
     recording.leaf(certificate)
     return recording.proof()
+
+
+def zonal_proof(found: ZonalBound) -> tuple[float, ZonalProof | None]:
+    """What is written down of a zonal bound, a little less than it, and the proof."""
+    if found.last is None:
+        return 0.0, None
+    steps = [*found.drops, found.last]
+    guesses = list(dict.fromkeys(step.guess for step in steps))
+    sizes = [len(guess.places) for guess in guesses]
+    proof = ZonalProof(
+        unit=np.array([step.unit for step in steps], np.int32),
+        measure=np.array([guesses.index(step.guess) for step in steps], np.int32),
+        start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        latitude=np.concatenate([guess.places for guess in guesses]),
+        weight=np.concatenate([guess.multipliers for guess in guesses]),
+    )
+    return _WRITTEN * found.value, proof

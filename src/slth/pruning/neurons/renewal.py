@@ -12,7 +12,7 @@ from numba import njit
 
 from slth.limits import Deadline
 from slth.network import BoolArray
-from slth.pruning.neurons.cluster import aligned_units, restricted, widened
+from slth.pruning.neurons.cluster import restricted, useful_units, widened
 from slth.pruning.neurons.local import Candidate, start_at
 from slth.pruning.neurons.problem import Problem, random_sphere
 from slth.pruning.neurons.sphere import Sample, peaks
@@ -42,14 +42,14 @@ def renew(
     *,
     goal: float = 0.0,
 ) -> Candidate:
-    """Improve a mask among its own units and those best aligned with the target, until it seems
-    to err less than `goal`, nothing helps, or the time is up.
+    """Improve a mask among its own units and the most useful ones, until it seems to err less than
+    `goal`, nothing helps, or the time is up.
 
     Args:
         start: bool [N].
     """
-    aligned = aligned_units(problem, min(problem.width, _WIDEST))
-    units = np.union1d(np.flatnonzero(start), aligned)
+    useful = useful_units(problem, min(problem.width, _WIDEST))
+    units = np.union1d(np.flatnonzero(start), useful)
     part = restricted(problem, units)
     best = Candidate(start[units], np.inf)
     sample = Sample.of(part, random_sphere(rng, _POINTS, problem.d))

@@ -166,7 +166,7 @@ class Guess:
 
     Attributes:
         places: latitudes t_k in [0, 1).
-        multipliers: mu_k, of any total variation > 0.
+        multipliers: mu_k, of any total variation > 0, F >= 0.
         value: what the program that chose them says they prove.
     """
 
@@ -224,5 +224,6 @@ def fitted(
     kept = np.abs(weights) > _NOISE * np.abs(weights).max(initial=0.0)
     if not kept.any():
         return None
-    places, chosen = latitudes[kept].tolist(), weights[kept].tolist()
-    return Guess(tuple(places), tuple(chosen), float(found.fun))
+    # Signed so that F >= 0, as `ZonalMeasure.of` does.
+    chosen = math.copysign(1.0, float(weights @ latitudes)) * weights[kept]
+    return Guess(tuple(latitudes[kept].tolist()), tuple(chosen.tolist()), float(found.fun))
