@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from numpy.typing import ArrayLike
 
 from slth.deep import DeepNetwork
-from slth.domain import Domain
+from slth.domain import Box, Domain
 from slth.doors import as_network
 from slth.errors import (
     InvalidInput,
@@ -23,7 +23,7 @@ from slth.frozen import Rebuilt, freeze
 from slth.layers import FloatArray
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import BoolArray
-from slth.pruning.trained.free import Free, free_units
+from slth.pruning.trained.free import free_units
 from slth.pruning.trained.hidden import HiddenUnits
 from slth.pruning.trained.search import Found, Removal
 from slth.solution import Enclosure, Status
@@ -40,6 +40,7 @@ class Compression(Rebuilt):
         status: "optimal" (no network of fewer units keeps the claim) or "feasible" (this one keeps
             it; removing nothing always does).
         least_units: proven: every network that keeps the claim has at least as many hidden units.
+            With `merge` or `fold` both are about removals from the network that those left.
         original: the network that was compressed.
         stats: for reading.
     """
@@ -101,6 +102,7 @@ def compress(
     agree_on: ArrayLike | None = None,
     radius: float | None = None,
     merge: bool = False,
+    fold: bool = False,
     time_limit: float | None = 60.0,
     seed: int = 0,
     report: Report = silent,
@@ -126,12 +128,17 @@ def compress(
         domain: Ball, Box or Orthant.
         merge: whether a unit may also take over what reads another that is a multiple of it. That
             changes weights, so it is more than pruning: `kept` alone does not say the network.
+        fold: whether units of dense layers that are on (>= 0) on the whole domain, and affine
+            combinations of others that are, are folded into the next dense layer. That changes
+            weights, too; what it rounds is part of the certified error.
         time_limit: seconds; None means no limit. Ctrl-C ends the search like a passed limit.
         seed: of the points at which removals are tried.
         report: called with the units left.
 
     Raises:
-        InvalidInput: none or several of the four, values out of range, residual blocks.
+        InvalidInput: none or several of the four, values out of range, residual blocks; fold with
+            an eps below what it rounds, or with agree_on on a domain that is no Box (boxes around
+            rows may leave it).
     """
     network = DeepNetwork.of(as_network(model))
     HiddenUnits(network)
@@ -144,10 +151,17 @@ def compress(
             expected="one of eps, units, ratio, or agree_on with radius",
             fix="For example: slth.compress(model, slth.Box(0.0, 1.0), eps=0.1).",
         )
+    if fold and agree_on is not None and not isinstance(domain, Box):
+        raise InvalidInput(
+            "fold with labels on a domain that is no box",
+            got=type(domain).__name__,
+            expected="a Box: boxes around rows are cut with it, and units stay on there",
+            fix="Pass a Box that holds the boxes around the rows, or leave out fold.",
+        )
     seed, limit = require_seed(seed), require_time_limit(time_limit)
     started = Deadline()
     with stopped_by_interrupt(started):
-        free = free_units(network, domain, merge=merge)
+        free = free_units(network, domain, merge=merge, fold=fold)
         run = Removal(HiddenUnits(free.network), free, domain, started.within(limit), seed, report)
         if eps is not None:
             found = run.within(require_positive("eps", eps))
@@ -156,7 +170,7 @@ def compress(
             found = run.labels(rows, require_positive("radius", radius))
         else:
             found = run.budget(_budget(run.hidden, units, ratio))
-        return _compression(network, run.hidden, free, found)
+        return _compression(network, run, found)
 
 
 def _rows_of(agree_on: ArrayLike, network: DeepNetwork) -> FloatArray:
@@ -172,13 +186,17 @@ def _rows_of(agree_on: ArrayLike, network: DeepNetwork) -> FloatArray:
     return rows
 
 
-def _compression(
-    network: DeepNetwork, hidden: HiddenUnits, free: Free, found: Found
-) -> Compression:
-    masks = tuple(hidden.split(found.kept))
-    stats = {"dead": free.dead, "unread": free.unread, "parallel": free.parallel, **found.stats}
+def _compression(network: DeepNetwork, run: Removal, found: Found) -> Compression:
+    masks = tuple(run.hidden.split(found.kept))
+    counts = {name: getattr(run.free, name) for name in ("dead", "unread", "parallel", "folded")}
     return Compression(
-        hidden.pruned(masks), masks, found.error, found.status, found.least, network, stats
+        run.written(found.kept),
+        masks,
+        found.error,
+        found.status,
+        found.least,
+        network,
+        {**counts, **found.stats},
     )
 
 

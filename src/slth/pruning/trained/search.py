@@ -11,11 +11,14 @@ from functools import cached_property
 import numpy as np
 
 from slth.certify import certify
+from slth.certify.deep.bounds import Difference, relax
+from slth.certify.deep.program import program_of
 from slth.certify.deep.region import Region
 from slth.certify.deep.rows import LabelledBoxes
 from slth.certify.problem.chart import Chart
 from slth.deep import DeepNetwork
 from slth.domain import Box, Domain
+from slth.errors import InvalidInput
 from slth.layers import FloatArray
 from slth.limits import Deadline, Progress, Report
 from slth.network import BoolArray
@@ -77,7 +80,15 @@ class Removal:
         self.original = self.hidden.values(self.points, self.hidden.everything())
 
     def within(self, eps: float) -> Found:
-        """Fewest units with error <= eps."""
+        """Fewest units with error <= eps. Raises InvalidInput if folding alone rounds by more."""
+        rounding = self._as_given(self.free.needed).upper
+        if rounding > eps:
+            raise InvalidInput(
+                "eps below what folding rounds",
+                got=f"eps = {eps!r}",
+                expected=f"at least {rounding:.3g}",
+                fix="Leave out fold, or allow a larger error.",
+            )
         if int((~self.free.always).sum()) <= _ENUMERATED:
             found = self._every_subset(eps)
             if found is not None:
@@ -177,13 +188,26 @@ class Removal:
 
     @cached_property
     def _base(self) -> DeepNetwork:
-        """The network without what goes for nothing: equal on the domain."""
+        """The network without what goes for nothing: equal on the domain, within what it states."""
         return self.hidden.pruned(self.hidden.split(self.free.needed))
+
+    def written(self, kept: BoolArray) -> DeepNetwork:
+        """The network of these units, of floats alone."""
+        return self.free.plain(self.hidden.pruned(self.hidden.split(kept)))
+
+    def _as_given(self, kept: BoolArray) -> Enclosure:
+        """The error without what goes for nothing: 0, but for what folding rounds."""
+        if not self.free.places:
+            return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal on the domain")
+        region = Region.of(self.domain, self.hidden.network.d)
+        difference = Difference.of(program_of(self.written(kept), self._base), region)
+        upper = float(relax(difference, region).highest().max())
+        return Enclosure(0.0, upper, None, Status.OPEN, "equal on the domain up to rounding")
 
     def _certified(self, kept: BoolArray, eps: float | None, seconds: float) -> Enclosure:
         if not (self.free.needed & ~kept).any():
-            return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal on the domain")
-        pruned = self.hidden.pruned(self.hidden.split(kept))
+            return self._as_given(kept)
+        pruned = self.written(kept)
         limit = max(seconds, 1e-3) if math.isfinite(seconds) else None
         return certify(pruned, self._base, domain=self.domain, eps=eps, time_limit=limit)
 
