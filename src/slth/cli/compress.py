@@ -30,6 +30,7 @@ def compress(
     agree_on: Annotated[tuple[Path, float] | None, Parameter(name="--agree-on")] = None,
     merge: bool = False,
     fold: bool = False,
+    compensate: bool = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     layers: str | None = None,
     time_limit: float = 60.0,
@@ -61,6 +62,9 @@ def compress(
     fold
         Fold units that are on on the whole domain, and combinations of others that are, into the
         next layer. That changes weights, too.
+    compensate
+        Let the next layer's biases take over units that go, at the middle of their ranges. That
+        changes biases: more than pruning.
     out
         The file to write the smaller network to (.onnx, .safetensors, .npz).
     layers
@@ -98,6 +102,7 @@ def compress(
             radius=None if agree_on is None else agree_on[1],
             merge=merge,
             fold=fold,
+            compensate=compensate,
             time_limit=time_limit,
             seed=seed,
             report=report,

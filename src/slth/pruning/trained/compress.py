@@ -25,6 +25,7 @@ from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import BoolArray
 from slth.pruning.trained.free import free_units
 from slth.pruning.trained.hidden import HiddenUnits
+from slth.pruning.trained.means import means_of
 from slth.pruning.trained.search import Found, Removal
 from slth.solution import Enclosure, Status
 
@@ -103,6 +104,7 @@ def compress(
     radius: float | None = None,
     merge: bool = False,
     fold: bool = False,
+    compensate: bool = False,
     time_limit: float | None = 60.0,
     seed: int = 0,
     report: Report = silent,
@@ -131,6 +133,9 @@ def compress(
         fold: whether units of dense layers that are on (>= 0) on the whole domain, and affine
             combinations of others that are, are folded into the next dense layer. That changes
             weights, too; what it rounds is part of the certified error.
+        compensate: whether the biases of the next dense layer take over units that go, at the
+            middle of their ranges on the domain. More than pruning, too; nothing is then proven of
+            fewer units (`least_units` is 0).
         time_limit: seconds; None means no limit. Ctrl-C ends the search like a passed limit.
         seed: of the points at which removals are tried.
         report: called with the units left.
@@ -138,7 +143,7 @@ def compress(
     Raises:
         InvalidInput: none or several of the four, values out of range, residual blocks; fold with
             an eps below what it rounds, or with agree_on on a domain that is no Box (boxes around
-            rows may leave it).
+            rows may leave it); compensate with agree_on.
     """
     network = DeepNetwork.of(as_network(model))
     HiddenUnits(network)
@@ -150,6 +155,13 @@ def compress(
             got=", ".join(chosen) or "nothing",
             expected="one of eps, units, ratio, or agree_on with radius",
             fix="For example: slth.compress(model, slth.Box(0.0, 1.0), eps=0.1).",
+        )
+    if compensate and agree_on is not None:
+        raise InvalidInput(
+            "compensate with labels",
+            got="both",
+            expected="eps, units or ratio",
+            fix="Leave out compensate.",
         )
     if fold and agree_on is not None and not isinstance(domain, Box):
         raise InvalidInput(
@@ -163,6 +175,8 @@ def compress(
     with stopped_by_interrupt(started):
         free = free_units(network, domain, merge=merge, fold=fold)
         run = Removal(HiddenUnits(free.network), free, domain, started.within(limit), seed, report)
+        if compensate:
+            run.means = means_of(run.hidden, domain)
         if eps is not None:
             found = run.within(require_positive("eps", eps))
         elif agree_on is not None:
@@ -196,7 +210,7 @@ def _compression(network: DeepNetwork, run: Removal, found: Found) -> Compressio
         found.status,
         found.least,
         network,
-        {**counts, **found.stats},
+        {**counts, **({"compensated": True} if run.means else {}), **found.stats},
     )
 
 

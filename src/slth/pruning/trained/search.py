@@ -26,6 +26,7 @@ from slth.pruning.trained.free import Free
 from slth.pruning.trained.hidden import HiddenUnits
 from slth.pruning.trained.labels import MOST_BOXES, KeptLabels
 from slth.pruning.trained.least import least_units
+from slth.pruning.trained.means import compensated
 from slth.solution import Enclosure, Status
 
 # Points at which removals are tried: enough to tell units apart; certificates do not rest on them.
@@ -58,6 +59,8 @@ class Removal:
         hidden: the network.
         free: what goes for nothing.
         domain, deadline, seed, report: as for `slth.compress`.
+        means: of each hidden layer, what the next biases take over of units that are gone; none:
+            nothing. Optimality is not asked for with them.
     """
 
     hidden: HiddenUnits
@@ -66,6 +69,7 @@ class Removal:
     deadline: Deadline
     seed: int
     report: Report
+    means: list[FloatArray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         generator = np.random.Generator(np.random.PCG64(self.seed))
@@ -89,7 +93,7 @@ class Removal:
                 expected=f"at least {rounding:.3g}",
                 fix="Leave out fold, or allow a larger error.",
             )
-        if int((~self.free.always).sum()) <= _ENUMERATED:
+        if not self.means and int((~self.free.always).sum()) <= _ENUMERATED:
             found = self._every_subset(eps)
             if found is not None:
                 return found
@@ -105,7 +109,7 @@ class Removal:
                 proven = self._proven(fewer, eps)
                 if proven is not None:
                     kept, error = fewer, proven
-        least = least_units(self.hidden, self.points, eps)
+        least = 0 if self.means else least_units(self.hidden, self.points, eps)
         status = Status.OPTIMAL if least == kept.sum() else Status.FEASIBLE
         return Found(kept, error, status, least)
 
@@ -171,7 +175,7 @@ class Removal:
         return self._sampled(kept) > eps + 2.0 * self.hidden.margin(self.points)
 
     def _sampled(self, kept: BoolArray) -> float:
-        values = self.hidden.values(self.points, self.hidden.split(kept))
+        values = self.hidden.values(self.points, self.hidden.split(kept), self.means)
         return float(np.abs(values - self.original).max(initial=0.0))
 
     def _proven(self, kept: BoolArray, eps: float) -> Enclosure | None:
@@ -193,7 +197,10 @@ class Removal:
 
     def written(self, kept: BoolArray) -> DeepNetwork:
         """The network of these units, of floats alone."""
-        return self.free.plain(self.hidden.pruned(self.hidden.split(kept)))
+        masks = self.hidden.split(kept)
+        if self.means:
+            return self.free.plain(compensated(self.hidden, masks, self.means))
+        return self.free.plain(self.hidden.pruned(masks))
 
     def _as_given(self, kept: BoolArray) -> Enclosure:
         """The error without what goes for nothing: 0, but for what folding rounds."""
