@@ -8,13 +8,12 @@ on the numbers that a user reads, scaled to the radius and rounded outward, in `
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from slth.certify.unit_pair import UnitPair
+from slth.certify.unit_pair import UnitPair, unit_threshold
 from slth.limits import Deadline, Progress, Report, stopped_by_interrupt
 from slth.network import Mask, ReLUNetwork
 from slth.proof import Refutation
@@ -86,7 +85,7 @@ class Race(Generic[P]):
         optimising."""
         if self._aim is Aim.LEAST_ERROR:
             return None
-        return min(max(self._eps / self._radius, math.ulp(0.0)), sys.float_info.max)
+        return unit_threshold(self._eps, self._radius)
 
     @property
     def cutoff(self) -> float:
