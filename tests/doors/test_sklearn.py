@@ -156,5 +156,5 @@ def test_what_has_no_counterpart_is_refused():
 def test_an_estimator_that_was_changed_by_hand_is_refused():
     model = fitted("MLPRegressor", 1)
     model.out_activation_ = "softmax"
-    with pytest.raises(slth.InvalidInput, match="cannot predict"):
+    with pytest.raises(slth.InvalidInput, match="does not predict"):
         slth.as_network(model)

@@ -67,7 +67,7 @@ def _require_same_values(model: Any, network: DeepNetwork) -> None:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # Of columns that had names, and of what overflows.
             warnings.simplefilter("ignore")
-            own = _predictions(model, points, classifies)
+            own = np.asarray(model.predict_proba(points) if classifies else model.predict(points))
         if classifies and network.outputs == 1:
             own = own[:, 1]
         own = own.reshape(_COMPARED, -1)
@@ -78,18 +78,6 @@ def _require_same_values(model: Any, network: DeepNetwork) -> None:
                 expected="an estimator as it was fitted",
                 fix="Fit it again, or write the network down as a slth.DeepNetwork.",
             )
-
-
-def _predictions(model: Any, points: np.ndarray, classifies: bool) -> np.ndarray:
-    try:
-        return np.asarray(model.predict_proba(points) if classifies else model.predict(points))
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise InvalidInput(
-            "estimator that cannot predict",
-            got=f"{type(error).__name__}: {error}",
-            expected="an estimator as it was fitted",
-            fix="Fit it again, or write the network down as a slth.DeepNetwork.",
-        ) from error
 
 
 def _perceptron(model: Any) -> DeepNetwork:
