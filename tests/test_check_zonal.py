@@ -13,7 +13,7 @@ import pytest
 import slth
 from slth.check import Outcome, check
 from slth.errors import InvalidInput
-from slth.latitudes import Load, steps
+from slth.latitudes import Load, moments, steps
 from slth.limits import Deadline
 from slth.proof import ZonalProof
 from slth.pruning.neurons.problem import Problem
@@ -49,7 +49,7 @@ def verdict(*parts, **named):
 
 def seen_by_quadrature(d, t, theta):
     """E |<v, x>|/2 on the latitude t, by mpmath's own quadrature: the even part of E relu."""
-    with mpmath.workdps(30):
+    with mpmath.workdps(20):
         along = mpmath.cos(theta) * t
         across = mpmath.sin(theta) * mpmath.sqrt(1 - mpmath.mpf(t) ** 2)
         density = lambda phi: mpmath.sin(phi) ** (d - 3)  # noqa: E731
@@ -62,15 +62,16 @@ def seen_by_quadrature(d, t, theta):
 @pytest.mark.parametrize("d", [3, 4, 7])
 def test_cells_hold_what_units_see(d):
     latitudes, weights = [0.0, 0.05, 0.3], [1.0, -2.0, 0.7]
-    found = steps(d, latitudes, weights, EVEN, 1.0)
+    found = steps(d, latitudes, weights, EVEN, 0.002, 2000)
     assert found.sines[0] == 0.0
     assert found.sines[-1] == 1.0
     assert (np.diff(found.sines) > 0).all()
-    assert 0.0 <= found.variation - 3.7 < 1e-12
-    assert 0.0 <= 0.5 * (-2.0 * 0.05 + 0.7 * 0.3) - found.total < 1e-15
+    total, variation = moments(latitudes, weights)
+    assert 0.0 <= variation - 3.7 < 1e-12
+    assert 0.0 <= 0.5 * (-2.0 * 0.05 + 0.7 * 0.3) - total < 1e-15
     rng = np.random.default_rng(d)
     kinks = [math.asin(t) + shift for t in latitudes[1:] for shift in (-1e-7, 1e-7)]
-    for theta in [*rng.uniform(0, math.pi / 2, 6), *rng.uniform(0, 0.1, 4), *kinks]:
+    for theta in [*rng.uniform(0, math.pi / 2, 3), *rng.uniform(0, 0.1, 2), *kinks]:
         value = sum(
             w * seen_by_quadrature(d, t, float(theta))
             for t, w in zip(latitudes, weights, strict=True)
@@ -85,16 +86,18 @@ def test_cancellation_is_kept_far_from_the_axis():
     squares = [(0.02 * k) ** 2 for k in range(6)]
     weights = [1e-9 / math.prod(a - b for b in squares if b != a) * 1e-9 for a in squares]
     size = sum(map(abs, weights))
-    found = steps(5, [0.02 * k for k in range(6)], weights, Load(EVEN.within, 1e3), 1e-4 * size)
+    found = steps(
+        5, [0.02 * k for k in range(6)], weights, Load(EVEN.within, 1e3), 2e-7 * size, 2000
+    )
     far = found.sines[:-1] > 0.7
     assert np.abs(np.r_[found.low[far], found.high[far]]).max() < 1e-7 * size
 
 
 def test_what_units_spend_is_rounded_outward():
-    net = slth.random_network(4, 30, 1)
+    net = slth.random_network(4, 16, 1)
     units = _Units.of(net)
-    found = steps(4, [0.0, 0.2], [1.0, -1.5], EVEN, 1.0)
-    axis, none = units.rows[0], np.zeros(30, dtype=bool)
+    found = steps(4, [0.0, 0.2], [1.0, -1.5], EVEN, 0.002, 2000)
+    axis, none = units.rows[0], np.zeros(16, dtype=bool)
     exact = 0.0
     for row, output in zip(net.hidden, net.output, strict=True):
         unit = row / np.linalg.norm(row)
@@ -102,10 +105,11 @@ def test_what_units_spend_is_rounded_outward():
         value = seen_by_quadrature(4, 0.0, theta) - 1.5 * seen_by_quadrature(4, 0.2, theta)
         exact += max(0.0, output * np.linalg.norm(row) * value)
     spent = _spent(found, units, axis, units.signs, none)
-    assert exact * (1 - 1e-12) <= spent <= 1.05 * exact
-    half = np.arange(30) < 15
-    parts = _spent(found, units, axis, units.signs, half) + _spent(
-        found, units, axis, units.signs, ~half
+    assert exact * (1 - 1e-12) <= spent.most <= 1.05 * exact
+    assert 0.95 * exact <= spent.least <= exact * (1 + 1e-12)
+    half = np.arange(16) < 8
+    parts = _spent(found, units, axis, units.signs, half).with_also(
+        _spent(found, units, axis, units.signs, ~half)
     )
     assert parts == pytest.approx(spent, rel=1e-9)
 
@@ -145,6 +149,45 @@ def test_changed_proofs_are_refused():
     }
     for what, other in changed.items():
         assert verdict(net, target, bound, other).outcome is Outcome.REFUSED, what
+
+
+def enclosed(monkeypatch, *parts) -> tuple[Outcome, list[float]]:
+    """A verdict, and how uncertain the enclosures were allowed to be that it took."""
+    taken = []
+
+    def noted(d, latitudes, weights, load, allowed, most):
+        taken.append(allowed)
+        return steps(d, latitudes, weights, load, allowed, most)
+
+    monkeypatch.setattr("slth.zonal_check.steps", noted)
+    return verdict(*parts).outcome, taken
+
+
+def test_what_no_enclosure_can_save_is_refused_without_one(monkeypatch):
+    net, target, bound, proof = proven(5, 120)
+    last = dataclasses.replace(proof, unit=np.r_[proof.unit[:-2], np.int32(120), np.int32(-1)])
+    for wanted, other in [
+        (bound, dataclasses.replace(proof, weight=-proof.weight)),
+        (bound, last),
+        (2.0 * bound, proof),
+    ]:
+        assert enclosed(monkeypatch, net, target, wanted, other) == (Outcome.REFUSED, [])
+
+
+def test_measures_are_enclosed_no_sharper_than_steps_need(monkeypatch):
+    net, target, bound, proof = proven(5, 120)
+    outcome, taken = enclosed(monkeypatch, net, target, 0.5 * bound, proof)
+    assert outcome is Outcome.VERIFIED
+    # One enclosure of each measure.
+    assert len(taken) == proof.start.shape[0] - 1
+    outcome, sharper = enclosed(monkeypatch, net, target, bound, proof)
+    assert outcome is Outcome.VERIFIED
+    assert min(sharper) < 0.5 * min(taken)
+    # A tenth too much is told from the loose ones; two hundredths are refused too.
+    outcome, loose = enclosed(monkeypatch, net, target, 1.1 * bound, proof)
+    assert outcome is Outcome.REFUSED
+    assert min(loose) > min(sharper)
+    assert enclosed(monkeypatch, net, target, 1.02 * bound, proof)[0] is Outcome.REFUSED
 
 
 def test_what_a_zonal_proof_is_not_for():

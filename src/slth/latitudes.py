@@ -28,10 +28,6 @@ from slth.exact import TooLarge
 _BITS = 160
 # Terms of a Taylor polynomial; pieces of a cell on which it is enclosed.
 _TERMS, _PIECES = 14, 32
-# Cells are split until their uncertainty, weighed by what lies in them, is this part of what is
-# needed, and that of each for one unit of middling size too: units see other units than the target
-# does. And at most so many: some tens of seconds.
-_LOOSE, _MOST_CELLS = 0.002, 2000
 # An uncertainty that is larger, or not known, counts as this.
 _MOST = 1e100
 # A cell beyond pi/2 in its last place: sin(theta) = 1 lies inside it.
@@ -50,13 +46,17 @@ class Steps(NamedTuple):
     """low[c] <= I(theta) <= high[c] where sin(theta) lies between sines[c] and sines[c + 1], but
     for the last place of these.
 
-    sines: float64 [C + 1], from 0 to 1; low, high: float64 [C]; total: I(0), from below; variation:
-    sum_k |w_k|, from above.
+    sines: float64 [C + 1], from 0 to 1; low, high: float64 [C].
     """
 
     sines: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+
+class Moments(NamedTuple):
+    """Of a measure: I(0) = sum_k w_k t_k/2, from below, and sum_k |w_k|, from above."""
+
     total: float
     variation: float
 
@@ -106,29 +106,47 @@ class _Ring(NamedTuple):
         return (most - least).max(arb(0))
 
 
+def moments(latitudes: Sequence[float], weights: Sequence[float]) -> Moments:
+    """What a measure reaches and weighs: all of it that needs no angles."""
+    before = ctx.prec
+    ctx.prec = _BITS
+    try:
+        total, variation = arb(0), arb(0)
+        for t, weight in zip(latitudes, weights, strict=True):
+            total += arb(weight) * arb(t) / 2
+            variation += abs(arb(weight))
+        return Moments(_below(total), _above(variation))
+    finally:
+        ctx.prec = before
+
+
 def steps(
     d: int,
     latitudes: Sequence[float],
     weights: Sequence[float],
     load: Load,
-    needed: float,
+    allowed: float,
+    most: int,
 ) -> Steps:
     """Enclosures of I on cells of angles that cover [0, pi/2], d >= 3.
 
     Args:
         latitudes: t_k in [0, 1); weights: w_k.
         load: what a unit of uncertainty of I costs.
-        needed: cells are split until that is a small part of this.
+        allowed: cells are split until their uncertainty, weighed by what lies in them, is at most
+            this, and that of each for one unit of middling size too: units see other units than
+            the target does.
+        most: cells after which they are split no more.
 
     Raises:
-        TooLarge: too many cells are needed, or numbers of a size that no ball can hold.
+        TooLarge: cells too small, or numbers of a size that no ball can hold.
     """
     before = ctx.prec, ctx.cap
     ctx.prec, ctx.cap = _BITS, _TERMS
     try:
         rings = _rings(d, latitudes, weights)
-        cells = _cells(rings, latitudes, load, needed)
-        return _stepped(rings, cells)
+        cells = _cells(rings, latitudes, load, allowed, most)
+        return _stepped(cells)
     finally:
         ctx.prec, ctx.cap = before
 
@@ -194,7 +212,7 @@ def _before_kink(ring: _Ring, right: arb) -> bool:
 
 
 def _cells(
-    rings: Sequence[_Ring], latitudes: Sequence[float], load: Load, needed: float
+    rings: Sequence[_Ring], latitudes: Sequence[float], load: Load, allowed: float, most: int
 ) -> list[_Cell]:
     ends = sorted({0.0, _END, *(math.asin(t) for t in latitudes)})
     heap: list[tuple[float, float, float, _Cell]] = []
@@ -209,11 +227,8 @@ def _cells(
 
     for left, right in pairwise(ends):
         add(left, right)
-    while len(heap) < _MOST_CELLS:
-        if (
-            -heap[0][0] <= _LOOSE * needed
-            and math.fsum(cell[1] for cell in heap) <= _LOOSE * needed
-        ):
+    while len(heap) < most:
+        if -heap[0][0] <= allowed and math.fsum(cell[1] for cell in heap) <= allowed:
             break
         for _, _, left, cell in [heapq.heappop(heap) for _ in range(1 + len(heap) // 8)]:
             centre = 0.5 * (left + cell.right)
@@ -224,7 +239,7 @@ def _cells(
     return [entry[3] for entry in sorted(heap, key=lambda entry: entry[2])]
 
 
-def _stepped(rings: Sequence[_Ring], cells: Sequence[_Cell]) -> Steps:
+def _stepped(cells: Sequence[_Cell]) -> Steps:
     sines, low, high = [0.0], [], []
     for cell in cells:
         length = (arb(cell.right) - arb(cell.left)) / _PIECES
@@ -240,14 +255,8 @@ def _stepped(rings: Sequence[_Ring], cells: Sequence[_Cell]) -> Steps:
             high.append(_above(value))
             sines.append(_above((arb(cell.left) + length * (piece + 1)).sin()))
     sines[-1] = 1.0
-    total = arb(0)
-    for ring in rings:
-        total += ring.weight * ring.t / 2
-    variation = arb(0)
-    for ring in rings:
-        variation += abs(ring.weight)
     # An end that was rounded up belongs to both of its cells: look-ups allow for that.
-    return Steps(np.array(sines), np.array(low), np.array(high), _below(total), _above(variation))
+    return Steps(np.array(sines), np.array(low), np.array(high))
 
 
 def _below(value: arb) -> float:
