@@ -46,6 +46,17 @@ def test_units_that_are_always_on(tmp_path, capsys):
     np.testing.assert_allclose(slth.read_network(out)(x), network(x), atol=1e-14)
 
 
+def test_biases_take_units_over(tmp_path, capsys):
+    network = slth.DeepNetwork([slth.Dense([[1.0]], [10.0]), slth.Dense([[2.0]], [-1.0])])
+    slth.write_network(network, tmp_path / "net.npz")
+    words = ["compress", tmp_path / "net.npz", "--box", -1, 1, "--eps", 2.5]
+    assert printed(capsys, *words)["units"] == 1
+    found = printed(capsys, *words, "--compensate")
+    assert found["units"] == 0
+    assert found["error"]["upper"] <= 2.5
+    assert found["stats"]["compensated"] is True
+
+
 @pytest.mark.parametrize("ending", ["npz", "onnx"])
 def test_labels_of_rows(tmp_path, capsys, ending):
     rng = np.random.default_rng(0)
