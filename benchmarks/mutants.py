@@ -39,8 +39,51 @@ _PRUNING = ("tests/pruning/neurons/test_terms.py",)
 _DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.py")
 _PAIRS = ("tests/check_pair/test_terms.py",)
 _CHAINS = ("tests/certify/deep/test_chains.py",)
+_FOLD = ("tests/pruning/trained/test_fold.py",)
 
 MUTANTS = [
+    Mutant(
+        "what a folded row's remainder rounds",
+        "pruning/trained/fold.py",
+        "(np.abs(left) + unit * left_size + TINY)",
+        "np.abs(left)",
+        _FOLD,
+    ),
+    Mutant(
+        "what is left of a folded row",
+        "pruning/trained/fold.py",
+        "(np.abs(left) + unit * left_size + TINY)",
+        "(unit * left_size + TINY)",
+        _FOLD,
+    ),
+    Mutant(
+        "what a folded unit's shift rounds",
+        "pruning/trained/fold.py",
+        "@ reach + off",
+        "@ reach",
+        _FOLD,
+    ),
+    Mutant(
+        "what folding rounds in weights",
+        "pruning/trained/fold.py",
+        "off[:, basis] = unit *",
+        "off[:, basis] = 0.0 *",
+        _FOLD,
+    ),
+    Mutant(
+        "what folding rounds in biases",
+        "pruning/trained/fold.py",
+        "bias_off = unit *",
+        "bias_off = 0.0 *",
+        _FOLD,
+    ),
+    Mutant(
+        "what folded units leave in biases",
+        "pruning/trained/fold.py",
+        " + size @ delta * (1.0 + unit)",
+        "",
+        _FOLD,
+    ),
     Mutant(
         "what the image's products round",
         "check_pair/values.py",

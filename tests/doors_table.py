@@ -279,14 +279,21 @@ def _sklearn(case: Case, folder: Path, extra: dict[str, np.ndarray]) -> Any:
     module = pytest.importorskip("sklearn.neural_network")
     rng = np.random.default_rng(0)
     sizes = tuple(len(w) for w, _ in case.layers)
+    outputs, form = sizes[-1], {"hidden_layer_sizes": sizes[:-1], "max_iter": 1, "random_state": 0}
+    points = rng.random((2 * max(outputs, 2), 2))
+    if case.last is None:
+        model, answers = module.MLPRegressor(**form), rng.random((len(points), outputs)).squeeze()
+    else:
+        model = module.MLPClassifier(**form)
+        # Each label twice; of several sigmoids each label's own output.
+        answers = np.arange(len(points)) % max(outputs, 2)
+        if case.last == "sigmoid" and outputs > 1:
+            answers = np.eye(outputs)[answers].astype(int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = module.MLPRegressor(hidden_layer_sizes=sizes[:-1], max_iter=1, random_state=0)
-        model.fit(rng.random((8, 2)), rng.random((8, sizes[-1])).squeeze())
-    model.coefs_ = [np.ma.asanyarray(w).T for w, _ in case.layers]
+        model.fit(points, answers)
+    model.coefs_ = [np.asanyarray(w).T for w, _ in case.layers]
     model.intercepts_ = [np.zeros(len(w)) if b is None else b for w, b in case.layers]
-    ends = {None: "identity", "softmax": "softmax", "sigmoid": "logistic"}
-    model.out_activation_ = ends[case.last]
     return slth.as_network(model)
 
 

@@ -31,8 +31,11 @@ def replacing(
             the disk is full.
     """
     target = Path(path)
+    if "\0" in str(target):
+        raise _refused(target, what, error, OSError(0, "a name with a null character"))
     try:
-        if target.exists() and not target.is_file():
+        # Unlike those of Path, these raise nothing for names that no file can have.
+        if os.path.exists(target) and not os.path.isfile(target):
             with target.open("wb") as stream:
                 yield stream
             return
@@ -64,7 +67,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def _take_permissions(target: Path, partial: Path) -> None:
     """Before anything is in it: what was private is never readable by others."""
-    if not target.exists():
+    if not os.path.exists(target):
         return
     if not os.access(target, os.W_OK):
         raise PermissionError(0, "the file is read-only")
@@ -72,9 +75,9 @@ def _take_permissions(target: Path, partial: Path) -> None:
 
 
 def _refused(path: Path, what: str, error: type[SlthError], reason: OSError) -> SlthError:
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         got, fix = "no such folder", f"Create it first: mkdir -p {path.parent}"
-    elif path.is_dir():
+    elif os.path.isdir(path):
         got, fix = "a folder", "Name a file in it."
     else:
         got = reason.strerror or str(reason)

@@ -22,7 +22,7 @@ def test_units_that_go_for_nothing(tmp_path, capsys):
     words = ["compress", tmp_path / "net.npz", "--box", -1, 1, "--eps", 1e-12]
     found = printed(capsys, *words)
     assert found["units"] == 3
-    assert found["stats"] == {"dead": 1, "unread": 1, "parallel": 0}
+    assert found["stats"] == {"dead": 1, "unread": 1, "parallel": 0, "folded": 0}
     merged = printed(capsys, *words, "--merge", "-o", tmp_path / "small.npz")
     assert merged["units"] == 1
     assert merged["error"]["upper"] == 0.0
@@ -30,6 +30,20 @@ def test_units_that_go_for_nothing(tmp_path, capsys):
     x = np.linspace(-1.0, 1.0, 41)[:, None]
     small = slth.read_network(tmp_path / "small.npz")
     np.testing.assert_allclose(small(x), NETWORK(x), atol=1e-14)
+
+
+def test_units_that_are_always_on(tmp_path, capsys):
+    inner = slth.Dense([[1.0], [3.0], [-0.7]], [2.0, 4.0, 1.0])
+    network = slth.DeepNetwork([inner, slth.Dense([[0.1, 0.2, 0.3]])])
+    slth.write_network(network, tmp_path / "net.npz")
+    out = tmp_path / "small.npz"
+    words = ["compress", tmp_path / "net.npz", "--box", -1, 1, "--eps", 1e-9, "--fold", "-o", out]
+    found = printed(capsys, *words)
+    assert found["units"] == 1
+    assert found["stats"]["folded"] == 2
+    assert 0.0 < found["error"]["upper"] < 1e-9
+    x = np.linspace(-1.0, 1.0, 41)[:, None]
+    np.testing.assert_allclose(slth.read_network(out)(x), network(x), atol=1e-14)
 
 
 @pytest.mark.parametrize("ending", ["npz", "onnx"])

@@ -81,3 +81,27 @@ def test_states_on_the_command_line(tmp_path, capsys):
     code, said = run(capsys, *words)
     assert code == 2
     assert "does not say what network" in said
+
+
+def test_states_to_prune(tmp_path, capsys):
+    torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
+    from torch import nn
+
+    module = nn.Sequential(nn.Linear(2, 4, bias=False), nn.ReLU(), nn.Linear(4, 1, bias=False))
+    state, net = tmp_path / "a.pt", tmp_path / "B.NPZ"
+    torch.save(module.state_dict(), state)
+    slth.write_network(slth.as_network(module), net)
+    words = ["prune", "neurons", "--eps", 1e-6, "--json"]
+    stated, goal = ["--layers", "2,4,relu,1"], ["--target-layers", "2,relu,4,1"]
+    for given in (
+        ["--net", state, *stated, "--target", net],
+        ["--net", net, "--target", state, *goal],
+        ["--net", state, *stated, "--target", state, *goal],
+    ):
+        code, said = run(capsys, *words, *given)
+        assert code == 0
+        assert json.loads(said)["kept_units"] == [0, 1, 2, 3]
+    for given in (stated, goal, ["--target", "1,0", *goal], ["--net", net, *stated]):
+        code, said = run(capsys, *words, *given)
+        assert code == 2
+        assert "an architecture" in said

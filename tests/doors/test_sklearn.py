@@ -151,3 +151,10 @@ def test_what_has_no_counterpart_is_refused():
     ):
         with pytest.raises(slth.InvalidInput, match=reason):
             slth.as_network(model)
+
+
+def test_an_estimator_that_was_changed_by_hand_is_refused():
+    model = fitted("MLPRegressor", 1)
+    model.out_activation_ = "softmax"
+    with pytest.raises(slth.InvalidInput, match="cannot predict"):
+        slth.as_network(model)

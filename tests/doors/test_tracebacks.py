@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 import slth
+from slth.cli import main
 from slth.doors.onnx import from_onnx
 from slth.doors.vnnlib import read_boxes
 from tests.doors.graphs import model_of
@@ -150,3 +153,64 @@ def test_networks_without_units_leave_and_come_back(tmp_path):
 def test_types_that_are_none_of_torch(dtype):
     with pytest.raises(slth.InvalidInput, match="type of a torch"):
         slth.doors.to_torch(EMPTY, dtype)
+
+
+@pytest.mark.parametrize("ending", [".npz", ".onnx", ".safetensors", ".nnet", ".pt"])
+@pytest.mark.parametrize("stem", ["x" * 300, "x" * 5000, "a\0b"])
+def test_names_that_no_file_can_have(tmp_path, stem, ending):
+    path = tmp_path / f"{stem}{ending}"
+    stated = {"layers": "2,relu,3,1"} if ending == ".pt" else {}
+    with pytest.raises(slth.InvalidInput, match="not usable"):
+        slth.read_network(path, **stated)
+    if ending in (".npz", ".onnx", ".safetensors"):
+        with pytest.raises(slth.InvalidInput, match="cannot be written"):
+            slth.write_network(slth.neuron([1.0, 0.0]), path)
+
+
+def test_commands_with_names_that_no_file_can_have(tmp_path, capsys):
+    net, long = tmp_path / "a.npz", tmp_path / f"{'x' * 300}.onnx"
+    slth.write_network(slth.neuron([1.0, 0.0]), net)
+    for words in (
+        ["certify", long, net],
+        ["certify", net, long],
+        ["prune", "neurons", "--net", long],
+        ["prune", "neurons", "--target", long],
+        ["prune", "neurons", "--net", net, "--out", long],
+        ["compress", net, "--ball", 1, "--eps", 1, "-o", long],
+        ["embed", net, "--eps", 1, "-o", long],
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main([str(word) for word in words])
+        said = capsys.readouterr().err
+        assert "File name too long" in said or "no such file" in said
+
+
+@pytest.mark.parametrize("shape", [4, 4.0, (4.0,), "4", b"4", (True,), (0,), ("4",), ((4,),)])
+def test_input_shapes_that_are_none(shape):
+    with pytest.raises(slth.InvalidInput, match="input_shape"):
+        slth.as_network(nn.Linear(4, 3), input_shape=shape)
+
+
+def damaged(change):
+    model = Pipeline([("scaler", StandardScaler()), ("mlp", MLPRegressor(max_iter=1))])
+    rng = np.random.default_rng(0)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(rng.normal(size=(20, 2)), rng.normal(size=20))
+    change(*model)
+    return model
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda scaler, mlp: delattr(scaler, "mean_"),
+        lambda scaler, mlp: setattr(scaler, "n_features_in_", 7),
+        lambda scaler, mlp: setattr(mlp, "n_features_in_", 7),
+        lambda scaler, mlp: setattr(mlp, "coefs_", 3),
+        lambda scaler, mlp: setattr(mlp, "n_layers_", None),
+        lambda scaler, mlp: delattr(mlp, "out_activation_"),
+    ],
+)
+def test_estimators_that_lost_a_part(change):
+    with pytest.raises(slth.InvalidInput, match="estimator that does not predict"):
+        slth.as_network(damaged(change))

@@ -408,3 +408,50 @@ def test_pipelines_that_are_something_else_are_refused():
     changed.steps[0][1].mean_ = np.zeros(1)
     with pytest.raises(slth.InvalidInput, match="incompatible with the perceptron"):
         slth.as_network(changed)
+
+
+class Chosen(nn.Module):
+    """A symbol where torch looks for a number, which it reads from a tensor's memory."""
+
+    def __init__(self, chosen):
+        super().__init__()
+        self.chosen = chosen
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.chosen(self.layer(x))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda h: torch.where(h > 0, h, 0.0),
+        lambda h: torch.where(h > 0, 0.0, h),
+        lambda h: torch.clamp(h, min=h),
+        lambda h: torch.pow(2.0, h),
+        lambda h: torch.full((3,), h),
+        lambda h: torch.add(h, h, alpha=h),
+        lambda h: nn.functional.threshold(h, h, 0.0),
+        lambda h: torch.ones(3).masked_fill(h > 0, h),
+    ],
+)
+def test_symbols_in_place_of_numbers(chosen):
+    with pytest.raises(slth.InvalidInput, match="no counterpart"):
+        slth.as_network(Chosen(chosen))
+
+
+def test_isinstance_is_as_before():
+    before = isinstance
+    slth.as_network(nn.Linear(4, 3))
+    with pytest.raises(slth.InvalidInput):
+        slth.as_network(Chosen(lambda h: h.none_such))
+    assert isinstance is before
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_quantised_layers_are_named():
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    quantised = torch.ao.quantization.quantize_dynamic(module)
+    for shape in (None, (3,)):
+        with pytest.raises(slth.InvalidInput, match=r"got torch\.ao\..*quantized.*Linear"):
+            slth.as_network(quantised, input_shape=shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def certify(
     json
         Print one JSON object.
     """
-    if not file.exists():
+    if not os.path.exists(file):
         raise InvalidInput(
             "no such file",
             got=str(file),

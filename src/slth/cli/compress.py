@@ -29,6 +29,8 @@ def compress(
     ratio: float | None = None,
     agree_on: Annotated[tuple[Path, float] | None, Parameter(name="--agree-on")] = None,
     merge: bool = False,
+    fold: bool = False,
+    compensate: bool = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     layers: str | None = None,
     time_limit: float = 60.0,
@@ -57,6 +59,12 @@ def compress(
         file: --agree-on X.npy R.
     merge
         Let a unit take over what reads a multiple of it. That changes weights: more than pruning.
+    fold
+        Fold units that are on on the whole domain, and combinations of others that are, into the
+        next layer. That changes weights, too.
+    compensate
+        Let the next layer's biases take over units that go, at the middle of their ranges. That
+        changes biases: more than pruning.
     out
         The file to write the smaller network to (.onnx, .safetensors, .npz).
     layers
@@ -93,6 +101,8 @@ def compress(
             agree_on=None if agree_on is None else rows_of(agree_on[0]),
             radius=None if agree_on is None else agree_on[1],
             merge=merge,
+            fold=fold,
+            compensate=compensate,
             time_limit=time_limit,
             seed=seed,
             report=report,

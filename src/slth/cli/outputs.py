@@ -40,6 +40,7 @@ def require_writable(force: bool, **files: Path | None) -> None:
 
 
 def _require_writable(option: str, path: Path, force: bool) -> None:
+    _require_name(option, path)
     if not path.parent.is_dir():
         raise InvalidInput(
             f"--{option} has no folder to write to",
@@ -74,6 +75,21 @@ def _require_writable(option: str, path: Path, force: bool) -> None:
             expected="a new file, or one that slth wrote",
             fix="Name another file, or pass --force to replace it.",
         )
+
+
+def _require_name(option: str, path: Path) -> None:
+    """The name is one that a file can have: not too long, for one."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"--{option} cannot be written",
+            got=f"{path}: {getattr(error, 'strerror', None) or error}",
+            expected="the name of a file in an existing folder",
+            fix="Choose another file or folder.",
+        ) from error
 
 
 def is_ours(path: Path) -> bool:

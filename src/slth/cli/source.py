@@ -36,6 +36,10 @@ class Source:
     target
         The target neuron's weights, e.g. --target 0.6,0.8 (scaled to unit norm), or a network
         file as above. Default: the first coordinate axis.
+    layers
+        The architecture of `net` if it is a state of dense layers: 4,8,relu,1.
+    target_layers
+        The same for `target`.
     """
 
     d: Whole = 2
@@ -44,19 +48,23 @@ class Source:
     readout: Readout | None = None
     net: Path | None = None
     target: Annotated[str | None, Parameter(negative=())] = None
+    layers: str | None = None
+    target_layers: str | None = None
 
     def network(self) -> ReLUNetwork:
         """The network to prune."""
         if self.net is not None:
-            return _relu_network(self.net, self.readout)
+            return _relu_network(self.net, self.layers, self.readout)
+        _require_none("layers", self.layers, "--net FILE")
         return random_network(self.d, self.width, self.seed, self.readout or "linear")
 
     def target_for(self, net: ReLUNetwork) -> ReLUNetwork:
         """The target to approximate."""
+        if self.target is not None and Path(self.target).suffix.lower() in _NETWORK_FILES:
+            return _relu_network(Path(self.target), self.target_layers, self.readout)
+        _require_none("target-layers", self.target_layers, "--target FILE")
         if self.target is None:
             return neuron(np.eye(net.d)[0])
-        if Path(self.target).suffix in _NETWORK_FILES:
-            return _relu_network(Path(self.target), self.readout)
         try:
             weights = [float(part) for part in self.target.split(",")]
         except ValueError:
@@ -69,10 +77,20 @@ class Source:
         return neuron(weights, normalize=True)
 
 
-def _relu_network(path: Path, readout: Readout | None) -> ReLUNetwork:
+def _require_none(option: str, layers: str | None, file: str) -> None:
+    if layers is not None:
+        raise InvalidInput(
+            "an architecture without a file",
+            got=f"--{option} {layers}",
+            expected=f"{file} beside it",
+            fix="Name the file, or leave the architecture out.",
+        )
+
+
+def _relu_network(path: Path, layers: str | None, readout: Readout | None) -> ReLUNetwork:
     """The network of a file. A readout that is asked for must be its own: another would make it
     another network."""
-    net = ReLUNetwork.of(read_model(path))
+    net = ReLUNetwork.of(read_model(path, layers))
     if readout not in (None, net.readout):
         raise InvalidInput(
             "readout of a network file",

@@ -68,7 +68,8 @@ def read_network(
     """
     file = Path(path)
     suffix = file.suffix.lower()
-    if file.exists() and not file.is_file():
+    # Unlike those of Path, these raise nothing for names that no file can have.
+    if os.path.exists(file) and not os.path.isfile(file):
         raise InvalidInput(
             "not a file",
             got=f"{file}, a folder, a pipe or a device",

@@ -32,7 +32,9 @@ def read_nnet(path: Path) -> DeepNetwork:
         text = path.read_text(encoding="ascii")
     except FileNotFoundError as error:
         raise _unusable(path, "no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except InvalidInput:
+        raise
+    except (OSError, ValueError) as error:
         raise _unusable(path, f"unreadable ({error})") from error
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("//")]
     try:

@@ -29,9 +29,25 @@ def from_sklearn(model: Any) -> DeepNetwork:
     A classifier's last activation is "softmax", or "sigmoid" for two classes and several labels.
 
     Raises:
-        InvalidInput: another estimator, one that is not fitted, another activation, a scaler that
-            clips, other steps.
+        InvalidInput: another estimator, one that is not fitted or was changed into one that does
+            not predict, another activation, a scaler that clips, other steps.
     """
+    try:
+        return _folded(model)
+    except InvalidInput:
+        raise
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        # What the library raises for an estimator that lost a part, or has one of another shape.
+        raise InvalidInput(
+            "estimator that does not predict",
+            got=f"{type(model).__name__} ({type(error).__name__}: {error})"[:300],
+            expected="an estimator as it was fitted",
+            fix="Fit it again, or write the network down as a slth.DeepNetwork.",
+        ) from error
+
+
+def _folded(model: Any) -> DeepNetwork:
+    """The network with the scalers folded into its first layer."""
     steps = [step for _, step in model.steps] if _is(model, "Pipeline") else [model]
     steps = [step for step in steps if step is not None and step != "passthrough"]
     network = _perceptron(steps[-1] if steps else model)
@@ -51,7 +67,7 @@ def _require_same_values(model: Any, network: DeepNetwork) -> None:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # Of columns that had names, and of what overflows.
             warnings.simplefilter("ignore")
-            own = np.asarray(model.predict_proba(points) if classifies else model.predict(points))
+            own = _predictions(model, points, classifies)
         if classifies and network.outputs == 1:
             own = own[:, 1]
         own = own.reshape(_COMPARED, -1)
@@ -62,6 +78,18 @@ def _require_same_values(model: Any, network: DeepNetwork) -> None:
                 expected="an estimator as it was fitted",
                 fix="Fit it again, or write the network down as a slth.DeepNetwork.",
             )
+
+
+def _predictions(model: Any, points: np.ndarray, classifies: bool) -> np.ndarray:
+    try:
+        return np.asarray(model.predict_proba(points) if classifies else model.predict(points))
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            "estimator that cannot predict",
+            got=f"{type(error).__name__}: {error}",
+            expected="an estimator as it was fitted",
+            fix="Fit it again, or write the network down as a slth.DeepNetwork.",
+        ) from error
 
 
 def _perceptron(model: Any) -> DeepNetwork:

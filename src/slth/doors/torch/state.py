@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,8 +72,20 @@ def load_tensors(path: Path) -> Any:
         raise
     except Exception as error:
         # torch raises whatever its unpickler met; all of it means: not a file of tensors.
-        text = str(error).splitlines() or [type(error).__name__]
-        raise _unreadable(path, text[0][:200]) from error
+        raise _unreadable(path, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Why torch did not read a file, without its advice to run what is in it."""
+    text = str(error)
+    if "TorchScript" in text:
+        return "a TorchScript archive"
+    other = re.search(r"Unsupported global: GLOBAL (\S+)", text)
+    if other is not None:
+        return f"it holds a {other[1]}, no tensor or plain container"
+    found = re.search(r"WeightsUnpickler error:\s*(.*)", text)
+    said = (text.splitlines() or [""])[0] if found is None else found[1]
+    return f"no file of tensors ({type(error).__name__}: {said:.200})"
 
 
 def tensors_of(state: Any, name: Any) -> dict[str, Any]:

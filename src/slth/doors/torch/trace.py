@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from slth.deep import DeepNetwork
@@ -13,7 +13,7 @@ from slth.doors.torch.layers import layer_applied
 from slth.doors.torch.library import torch_for
 from slth.doors.torch.plain import require_plain
 from slth.doors.torch.tracer import traced_copy
-from slth.errors import InvalidInput
+from slth.errors import InvalidInput, require_count
 
 
 def from_torch(module: Any, input_shape: Sequence[int] | None = None) -> DeepNetwork:
@@ -40,7 +40,7 @@ def from_torch(module: Any, input_shape: Sequence[int] | None = None) -> DeepNet
     require_plain(torch, module)
     name = f"module {type(module).__name__}"
     traced = traced_copy(torch, module)
-    shape = _input_shape(torch, name, traced) if input_shape is None else tuple(input_shape)
+    shape = _input_shape(torch, name, traced) if input_shape is None else _stated(input_shape)
     try:
         network = _walked(torch, traced, (1, *shape))
     except InvalidInput:
@@ -53,6 +53,18 @@ def from_torch(module: Any, input_shape: Sequence[int] | None = None) -> DeepNet
     return network
 
 
+def _stated(shape: Any) -> tuple[int, ...]:
+    """The input shape that was passed."""
+    if not isinstance(shape, Iterable) or isinstance(shape, str | bytes):
+        raise InvalidInput(
+            "input_shape is no shape",
+            got=repr(shape),
+            expected="a tuple of sizes",
+            fix="For example input_shape=(1, 28, 28), or (4,) for vectors.",
+        )
+    return tuple(require_count("input_shape", size, least=1) for size in shape)
+
+
 def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
     """(d,) of a module whose first layer with weights is a Linear one."""
     nn = torch.nn
@@ -60,6 +72,9 @@ def _input_shape(torch: Any, name: str, traced: Any) -> tuple[int, ...]:
     constants: dict[str, Any] = {}
     for node in traced.graph.nodes:
         part: Any = parts.get(node.target) if node.op == "call_module" else None
+        if ".quantized." in type(part).__module__:
+            kind = f"{type(part).__module__}.{type(part).__name__}"
+            raise unlike(f"torch call_module {node.target}", kind, "real weights")
         if isinstance(part, nn.Linear):
             return (int(part.in_features),)
         if isinstance(part, nn.BatchNorm1d):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from slth.doors.chain import unlike
@@ -35,7 +38,7 @@ def traced_copy(torch: Any, module: Any) -> Any:
     copied = settled_copy(torch, module)
     try:
         tracer = _tracer(torch)
-        with torch.no_grad():
+        with torch.no_grad(), _taken_for_tensors(torch):
             traced = torch.fx.GraphModule(copied, tracer.trace(copied))
     except Exception as error:
         # The module's own code runs with symbols in place of numbers and may raise anything.
@@ -49,12 +52,30 @@ def traced_copy(torch: Any, module: Any) -> Any:
     return traced
 
 
+@contextmanager
+def _taken_for_tensors(torch: Any) -> Iterator[None]:
+    """Within, `isinstance` says of a symbol that it is a tensor, so that a forward that asks takes
+    the way of tensors.
+
+    A symbol with the `__class__` of tensors would say so to torch's own code too, which reads
+    memory of it that only tensors have.
+    """
+    asked = builtins.isinstance
+
+    def answered(value: Any, kinds: Any) -> bool:
+        symbol = issubclass(type(value), torch.fx.Proxy)
+        return asked(value, kinds) or (symbol and issubclass(torch.Tensor, kinds))
+
+    builtins.isinstance = answered
+    try:
+        yield
+    finally:
+        builtins.isinstance = asked
+
+
 def _tracer(torch: Any) -> Any:
     class Value(torch.fx.Proxy):
-        """A symbol that says it is a tensor, so that a forward that asks takes the way of tensors,
-        and whose changes in place are recorded as such."""
-
-        __class__ = property(lambda self: torch.Tensor)  # type: ignore[assignment]
+        """A symbol whose changes in place are recorded as such."""
 
     def recorded(function: Any) -> Any:
         return lambda self, other: self.tracer.create_proxy(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from numpy.typing import ArrayLike
 
 from slth.deep import DeepNetwork
-from slth.domain import Domain
+from slth.domain import Box, Domain
 from slth.doors import as_network
 from slth.errors import (
     InvalidInput,
@@ -23,8 +23,9 @@ from slth.frozen import Rebuilt, freeze
 from slth.layers import FloatArray
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.network import BoolArray
-from slth.pruning.trained.free import Free, free_units
+from slth.pruning.trained.free import free_units
 from slth.pruning.trained.hidden import HiddenUnits
+from slth.pruning.trained.means import means_of
 from slth.pruning.trained.search import Found, Removal
 from slth.solution import Enclosure, Status
 
@@ -40,6 +41,7 @@ class Compression(Rebuilt):
         status: "optimal" (no network of fewer units keeps the claim) or "feasible" (this one keeps
             it; removing nothing always does).
         least_units: proven: every network that keeps the claim has at least as many hidden units.
+            With `merge` or `fold` both are about removals from the network that those left.
         original: the network that was compressed.
         stats: for reading.
     """
@@ -101,6 +103,8 @@ def compress(
     agree_on: ArrayLike | None = None,
     radius: float | None = None,
     merge: bool = False,
+    fold: bool = False,
+    compensate: bool = False,
     time_limit: float | None = 60.0,
     seed: int = 0,
     report: Report = silent,
@@ -126,12 +130,20 @@ def compress(
         domain: Ball, Box or Orthant.
         merge: whether a unit may also take over what reads another that is a multiple of it. That
             changes weights, so it is more than pruning: `kept` alone does not say the network.
+        fold: whether units of dense layers that are on (>= 0) on the whole domain, and affine
+            combinations of others that are, are folded into the next dense layer. That changes
+            weights, too; what it rounds is part of the certified error.
+        compensate: whether the biases of the next dense layer take over units that go, at the
+            middle of their ranges on the domain. More than pruning, too; nothing is then proven of
+            fewer units (`least_units` is 0).
         time_limit: seconds; None means no limit. Ctrl-C ends the search like a passed limit.
         seed: of the points at which removals are tried.
         report: called with the units left.
 
     Raises:
-        InvalidInput: none or several of the four, values out of range, residual blocks.
+        InvalidInput: none or several of the four, values out of range, residual blocks; fold with
+            an eps below what it rounds, or with agree_on on a domain that is no Box (boxes around
+            rows may leave it); compensate with agree_on.
     """
     network = DeepNetwork.of(as_network(model))
     HiddenUnits(network)
@@ -144,11 +156,27 @@ def compress(
             expected="one of eps, units, ratio, or agree_on with radius",
             fix="For example: slth.compress(model, slth.Box(0.0, 1.0), eps=0.1).",
         )
+    if compensate and agree_on is not None:
+        raise InvalidInput(
+            "compensate with labels",
+            got="both",
+            expected="eps, units or ratio",
+            fix="Leave out compensate.",
+        )
+    if fold and agree_on is not None and not isinstance(domain, Box):
+        raise InvalidInput(
+            "fold with labels on a domain that is no box",
+            got=type(domain).__name__,
+            expected="a Box: boxes around rows are cut with it, and units stay on there",
+            fix="Pass a Box that holds the boxes around the rows, or leave out fold.",
+        )
     seed, limit = require_seed(seed), require_time_limit(time_limit)
     started = Deadline()
     with stopped_by_interrupt(started):
-        free = free_units(network, domain, merge=merge)
+        free = free_units(network, domain, merge=merge, fold=fold)
         run = Removal(HiddenUnits(free.network), free, domain, started.within(limit), seed, report)
+        if compensate:
+            run.means = means_of(run.hidden, domain)
         if eps is not None:
             found = run.within(require_positive("eps", eps))
         elif agree_on is not None:
@@ -156,7 +184,7 @@ def compress(
             found = run.labels(rows, require_positive("radius", radius))
         else:
             found = run.budget(_budget(run.hidden, units, ratio))
-        return _compression(network, run.hidden, free, found)
+        return _compression(network, run, found)
 
 
 def _rows_of(agree_on: ArrayLike, network: DeepNetwork) -> FloatArray:
@@ -172,13 +200,17 @@ def _rows_of(agree_on: ArrayLike, network: DeepNetwork) -> FloatArray:
     return rows
 
 
-def _compression(
-    network: DeepNetwork, hidden: HiddenUnits, free: Free, found: Found
-) -> Compression:
-    masks = tuple(hidden.split(found.kept))
-    stats = {"dead": free.dead, "unread": free.unread, "parallel": free.parallel, **found.stats}
+def _compression(network: DeepNetwork, run: Removal, found: Found) -> Compression:
+    masks = tuple(run.hidden.split(found.kept))
+    counts = {name: getattr(run.free, name) for name in ("dead", "unread", "parallel", "folded")}
     return Compression(
-        hidden.pruned(masks), masks, found.error, found.status, found.least, network, stats
+        run.written(found.kept),
+        masks,
+        found.error,
+        found.status,
+        found.least,
+        network,
+        {**counts, **({"compensated": True} if run.means else {}), **found.stats},
     )
 
 

@@ -6,6 +6,7 @@
 - *Parallel*: with (w_j, b_j) = c (w_i, b_i), c > 0, in exact arithmetic, unit j is c times unit i,
   for what follows up to the next weights is positively homogeneous. Unit i takes over what reads j.
   That changes weights, so it is more than pruning, and is only done where the new ones are floats.
+- *Always on*, and spanned by others that are: `slth.pruning.trained.fold`; more than pruning, too.
 """
 
 from __future__ import annotations
@@ -16,13 +17,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from slth.certify.deep.bounds import Difference, relax
-from slth.certify.deep.program import program_of
-from slth.certify.deep.region import Region
 from slth.deep import DeepNetwork
 from slth.domain import Domain
 from slth.layers import Affine, Conv, Dense, FloatArray, bias_of
 from slth.network import BoolArray
+from slth.pruning.trained.fold import folded, plain, values_on
 from slth.pruning.trained.hidden import HiddenUnits
 
 # Directions are compared to this before they are in exact arithmetic.
@@ -34,12 +33,16 @@ class Free:
     """What goes for nothing.
 
     Attributes:
-        network: equal on the domain to the one that was given, of as many units; merged units are
-            read by nothing in it.
+        network: equal on the domain to the one that was given, of as many units; merged and folded
+            units are read by nothing in it. Layers that took folded units over state by how much
+            their numbers are off.
         needed: bool [units], those that stay.
-        always: bool [units], those that can go whatever else goes: unread, merged, and dead in the
-            first hidden layer. A dead unit behind it may come to life without the units before it.
-        dead, unread, parallel: how many of each went.
+        always: bool [units], those that can go whatever else goes: unread, merged, folded, and dead
+            in the first hidden layer. A dead unit behind it may come to life without the units
+            before it.
+        dead, unread, parallel, folded: how many of each went.
+        places: of the layers, among the items with every activation, that state what folding
+            rounds.
     """
 
     network: DeepNetwork
@@ -48,16 +51,27 @@ class Free:
     dead: int
     unread: int
     parallel: int
+    folded: int = 0
+    places: tuple[int, ...] = ()
+
+    def plain(self, network: DeepNetwork) -> DeepNetwork:
+        """The network, or a pruned one, of the floats alone: as it is written."""
+        return plain(network, self.places)
 
 
-def free_units(network: DeepNetwork, domain: Domain, *, merge: bool = False) -> Free:
+def free_units(
+    network: DeepNetwork, domain: Domain, *, merge: bool = False, fold: bool = False
+) -> Free:
     """Units of a network without residual blocks that can go for nothing on the domain.
 
     merge: whether parallel units are taken together.
+    fold: whether units that are always on are folded into the next layer.
     """
-    parallel = 0
+    given, parallel, gone, places = network, 0, 0, ()
     if merge:
         network, parallel = _merged(network)
+    if fold:
+        network, places, gone = folded(network, domain)
     hidden = HiddenUnits(network)
     unread = np.concatenate([_unread(hidden, place) for place in range(len(hidden.widths))] or [[]])
     unread = unread.astype(np.bool_)
@@ -66,14 +80,16 @@ def free_units(network: DeepNetwork, domain: Domain, *, merge: bool = False) -> 
     needed = ~(unread | dead)
     if not hidden.possible(needed):
         # A convolution needs a channel: the layers stay as they are.
-        return Free(network, np.ones_like(needed), np.zeros_like(needed), 0, 0, 0)
+        return Free(given, np.ones_like(needed), np.zeros_like(needed), 0, 0, 0)
     return Free(
         network,
         needed,
         unread | (dead & first),
         int(dead.sum()),
-        int(unread.sum()) - parallel,
+        int(unread.sum()) - parallel - gone,
         parallel,
+        gone,
+        places,
     )
 
 
@@ -94,10 +110,7 @@ def _by_unit(weight: np.ndarray, width: int) -> np.ndarray:
 
 def _dead(hidden: HiddenUnits, domain: Domain) -> BoolArray:
     """bool [units]: those that are 0 on the whole domain."""
-    network = hidden.network
-    region = Region.of(domain, network.d)
-    program = program_of(network, network)
-    trace = relax(Difference.of(program, region), region).trace
+    trace = values_on(hidden.network, domain)
     dead: list[BoolArray] = []
     own = [place for place, item in enumerate(hidden.items) if isinstance(item, Dense | Conv)]
     for width, (_, after) in zip(hidden.widths, pairwise(own), strict=True):

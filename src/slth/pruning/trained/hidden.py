@@ -99,9 +99,12 @@ class HiddenUnits:
         """The network with other items, every activation among them."""
         return replace(self.network, items=_explicit(items))
 
-    def values(self, points: FloatArray, kept: Sequence[BoolArray]) -> FloatArray:
-        """The pruned network in floats: [points, outputs]; units that are gone are zeros here."""
-        values, masks = points.T, iter(kept)
+    def values(
+        self, points: FloatArray, kept: Sequence[BoolArray], means: Sequence[FloatArray] = ()
+    ) -> FloatArray:
+        """The pruned network in floats: [points, outputs]; units that are gone are zeros here, or
+        what `means` says of them, float64 [width] for each hidden layer."""
+        values, masks, levels = points.T, iter(kept), iter(means)
         for step, own in self._maps:
             if isinstance(step, Activate):
                 values = np.maximum(values, step.slope * values)
@@ -109,7 +112,11 @@ class HiddenUnits:
             values = step.matrix @ values + step.bias[:, None]
             mask = next(masks, None) if own else None
             if mask is not None:
-                values *= np.repeat(mask, len(step.bias) // len(mask))[:, None]
+                spread = len(step.bias) // len(mask)
+                values *= np.repeat(mask, spread)[:, None]
+                level = next(levels, None)
+                if level is not None:
+                    values += np.repeat(np.where(mask, 0.0, level), spread)[:, None]
         return values.T
 
     def margin(self, points: FloatArray) -> float:

@@ -11,11 +11,14 @@ from functools import cached_property
 import numpy as np
 
 from slth.certify import certify
+from slth.certify.deep.bounds import Difference, relax
+from slth.certify.deep.program import program_of
 from slth.certify.deep.region import Region
 from slth.certify.deep.rows import LabelledBoxes
 from slth.certify.problem.chart import Chart
 from slth.deep import DeepNetwork
 from slth.domain import Box, Domain
+from slth.errors import InvalidInput
 from slth.layers import FloatArray
 from slth.limits import Deadline, Progress, Report
 from slth.network import BoolArray
@@ -23,6 +26,7 @@ from slth.pruning.trained.free import Free
 from slth.pruning.trained.hidden import HiddenUnits
 from slth.pruning.trained.labels import MOST_BOXES, KeptLabels
 from slth.pruning.trained.least import least_units
+from slth.pruning.trained.means import compensated
 from slth.solution import Enclosure, Status
 
 # Points at which removals are tried: enough to tell units apart; certificates do not rest on them.
@@ -55,6 +59,8 @@ class Removal:
         hidden: the network.
         free: what goes for nothing.
         domain, deadline, seed, report: as for `slth.compress`.
+        means: of each hidden layer, what the next biases take over of units that are gone; none:
+            nothing. Optimality is not asked for with them.
     """
 
     hidden: HiddenUnits
@@ -63,6 +69,7 @@ class Removal:
     deadline: Deadline
     seed: int
     report: Report
+    means: list[FloatArray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         generator = np.random.Generator(np.random.PCG64(self.seed))
@@ -77,8 +84,16 @@ class Removal:
         self.original = self.hidden.values(self.points, self.hidden.everything())
 
     def within(self, eps: float) -> Found:
-        """Fewest units with error <= eps."""
-        if int((~self.free.always).sum()) <= _ENUMERATED:
+        """Fewest units with error <= eps. Raises InvalidInput if folding alone rounds by more."""
+        rounding = self._as_given(self.free.needed).upper
+        if rounding > eps:
+            raise InvalidInput(
+                "eps below what folding rounds",
+                got=f"eps = {eps!r}",
+                expected=f"at least {rounding:.3g}",
+                fix="Leave out fold, or allow a larger error.",
+            )
+        if not self.means and int((~self.free.always).sum()) <= _ENUMERATED:
             found = self._every_subset(eps)
             if found is not None:
                 return found
@@ -94,7 +109,7 @@ class Removal:
                 proven = self._proven(fewer, eps)
                 if proven is not None:
                     kept, error = fewer, proven
-        least = least_units(self.hidden, self.points, eps)
+        least = 0 if self.means else least_units(self.hidden, self.points, eps)
         status = Status.OPTIMAL if least == kept.sum() else Status.FEASIBLE
         return Found(kept, error, status, least)
 
@@ -160,7 +175,7 @@ class Removal:
         return self._sampled(kept) > eps + 2.0 * self.hidden.margin(self.points)
 
     def _sampled(self, kept: BoolArray) -> float:
-        values = self.hidden.values(self.points, self.hidden.split(kept))
+        values = self.hidden.values(self.points, self.hidden.split(kept), self.means)
         return float(np.abs(values - self.original).max(initial=0.0))
 
     def _proven(self, kept: BoolArray, eps: float) -> Enclosure | None:
@@ -177,13 +192,29 @@ class Removal:
 
     @cached_property
     def _base(self) -> DeepNetwork:
-        """The network without what goes for nothing: equal on the domain."""
+        """The network without what goes for nothing: equal on the domain, within what it states."""
         return self.hidden.pruned(self.hidden.split(self.free.needed))
+
+    def written(self, kept: BoolArray) -> DeepNetwork:
+        """The network of these units, of floats alone."""
+        masks = self.hidden.split(kept)
+        if self.means:
+            return self.free.plain(compensated(self.hidden, masks, self.means))
+        return self.free.plain(self.hidden.pruned(masks))
+
+    def _as_given(self, kept: BoolArray) -> Enclosure:
+        """The error without what goes for nothing: 0, but for what folding rounds."""
+        if not self.free.places:
+            return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal on the domain")
+        region = Region.of(self.domain, self.hidden.network.d)
+        difference = Difference.of(program_of(self.written(kept), self._base), region)
+        upper = float(relax(difference, region).highest().max())
+        return Enclosure(0.0, upper, None, Status.OPEN, "equal on the domain up to rounding")
 
     def _certified(self, kept: BoolArray, eps: float | None, seconds: float) -> Enclosure:
         if not (self.free.needed & ~kept).any():
-            return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal on the domain")
-        pruned = self.hidden.pruned(self.hidden.split(kept))
+            return self._as_given(kept)
+        pruned = self.written(kept)
         limit = max(seconds, 1e-3) if math.isfinite(seconds) else None
         return certify(pruned, self._base, domain=self.domain, eps=eps, time_limit=limit)
 

@@ -1,0 +1,63 @@
+"""Biases that stand for the units that are gone: more than pruning.
+
+A unit in [l, u] that goes changes what reads it by up to its weight times u; with (l + u) / 2 in
+the bias, by (u - l) / 2. The network that results is certified as it is: nothing here is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from slth.deep import DeepNetwork
+from slth.domain import Domain
+from slth.layers import Activation, Conv, Dense, FloatArray, bias_of
+from slth.network import BoolArray
+from slth.pruning.trained.fold import values_on
+from slth.pruning.trained.hidden import HiddenUnits
+
+
+def means_of(hidden: HiddenUnits, domain: Domain) -> list[FloatArray]:
+    """The middle of the range that each unit has on the domain, float64 [width] for each hidden
+    layer; 0 where the next layer is not dense or does not read it at once: a bias cannot stand for
+    a channel whose borders are padded.
+    """
+    trace = values_on(hidden.network, domain)
+    own = [place for place, item in enumerate(hidden.items) if not isinstance(item, Activation)]
+    means = []
+    for here, after in pairwise(own):
+        layer, reader = hidden.items[here], hidden.items[after]
+        values = trace.before[after].net
+        assert values is not None
+        middle = 0.5 * values.low[0] + 0.5 * values.high[0]
+        # Only what is >= 0 passes an activation as it is.
+        level = np.where(values.low[0] >= 0.0, middle, 0.0)
+        if isinstance(layer, Dense):
+            means.append(level if isinstance(reader, Dense) else np.zeros_like(level))
+        elif isinstance(layer, Conv):
+            means.append(np.zeros(layer.weight.shape[0]))
+    return means[: len(hidden.widths)]
+
+
+def compensated(
+    hidden: HiddenUnits, kept: Sequence[BoolArray], means: Sequence[FloatArray]
+) -> DeepNetwork:
+    """The pruned network, its next layers' biases raised by what they read of units at their means
+    that are gone."""
+    full = list(hidden.items)
+    small = list(HiddenUnits(hidden.pruned(kept)).items)
+    own = [place for place, item in enumerate(full) if isinstance(item, Dense | Conv)]
+    for depth, place in enumerate(own[1:]):
+        reader, new = full[place], small[place]
+        gone = np.where(kept[depth], 0.0, means[depth])
+        if gone.any():
+            assert isinstance(reader, Dense)
+            assert isinstance(new, Dense)
+            shift = reader.weight @ gone
+            if depth + 1 < len(kept):
+                shift = shift[kept[depth + 1]]
+            small[place] = replace(new, bias=bias_of(new) + shift)
+    return hidden.with_items(small)
