@@ -18,6 +18,7 @@ LAYERS = [
     {"rounding"},
     {"network", "domain", "theory", "layers"},
     {"registry", "files", "proof", "limits", "threads", "exact", "archive", "deep"},
+    {"archived"},
     {"solution", "doors", "verdict", "pair_proof", "latitudes"},
     {"check_pair"},
     {"certify"},
@@ -42,8 +43,9 @@ ONLY = {
     "check_pair": {
         *{"deep", "layers", "domain", "exact", "errors", "rounding", "pair_proof", "verdict"},
     },
-    "pair_proof": {"archive", "domain", "errors", "files", "frozen"},
-    "ticket": {"network", "solution", "exact", "archive", "files", "proof", "errors"},
+    "archived": {"archive", "errors", "files"},
+    "pair_proof": {"archive", "archived", "domain", "errors", "frozen"},
+    "ticket": {"network", "solution", "exact", "archive", "archived", "proof", "errors"},
 }
 
 

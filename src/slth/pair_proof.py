@@ -6,20 +6,18 @@ docs/ticket-format.md specifies the file; nothing in it is trusted.
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slth import archive
 from slth.archive import Damaged, damaged
+from slth.archived import Archived
 from slth.domain import Ball, Box, Domain, Orthant
-from slth.errors import InvalidInput, TicketError
-from slth.files import replacing
+from slth.errors import InvalidInput
 from slth.frozen import Rebuilt, freeze
 
 FORMAT_VERSION = 1
@@ -92,7 +90,7 @@ class PairClaim:
 
 
 @dataclass(frozen=True, eq=False)
-class PairProof(Rebuilt):
+class PairProof(Archived, Rebuilt):
     """A claim about two networks on a domain, and its proof.
 
     The tree is in preorder. A node cuts its box at the middle of an axis: the lower half comes
@@ -111,6 +109,9 @@ class PairProof(Rebuilt):
         slopes, joins: uint8 [leaves, units of kinks], see `check_pair.lines`.
         ways: uint8 [leaves, outputs^2] of labels, [0, 0] of an error; see `check_pair.rule`.
     """
+
+    _name = "proof"
+    _types = _ARRAYS
 
     claim: PairClaim
     net: str
@@ -160,24 +161,6 @@ class PairProof(Rebuilt):
         spans = zip([0, *ends], ends, strict=False)
         return [(self.order_net[a:b], self.order_target[a:b]) if b > a else None for a, b in spans]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, replacing one of that name in one step.
-
-        Raises:
-            TicketError: the file cannot be written.
-        """
-        with replacing(path, "the proof", TicketError) as stream:
-            self._write(stream)
-
-    def to_bytes(self) -> bytes:
-        """The file's bytes: equal proofs have equal ones."""
-        stream = io.BytesIO()
-        self._write(stream)
-        return stream.getvalue()
-
-    def _write(self, stream: BinaryIO) -> None:
-        archive.write(stream, self._header(), self._parts(), _ARRAYS)
-
     def _header(self) -> dict[str, Any]:
         number = self.claim.delta if self.claim.eps is None else self.claim.eps
         domain, radius = _KINDS[type(self.domain)], getattr(self.domain, "radius", None)
@@ -193,7 +176,7 @@ class PairProof(Rebuilt):
             "radius": None if radius is None else float(radius).hex(),
         }
 
-    def _parts(self) -> Iterator[tuple[str, np.ndarray]]:
+    def _arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         if isinstance(self.domain, Box):
             yield "domain.low", np.atleast_1d(np.array(self.domain.low))
             yield "domain.high", np.atleast_1d(np.array(self.domain.high))
@@ -205,31 +188,7 @@ class PairProof(Rebuilt):
             yield name, getattr(self, name)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a proof file.
-
-        Raises:
-            TicketError: the file is missing, damaged, too large or of another version.
-        """
-        try:
-            with open(path, "rb") as stream:
-                return cls._read(stream)
-        except (Damaged, InvalidInput) as error:
-            raise TicketError(f"{path}: not a valid proof: {error}") from error
-        except OSError as error:
-            raise TicketError(f"{path}: cannot read the proof: {error}") from error
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` gave. Raises TicketError as `load`."""
-        try:
-            return cls._read(io.BytesIO(data))
-        except (Damaged, InvalidInput) as error:
-            raise TicketError(f"not a valid proof: {error}") from error
-
-    @classmethod
-    def _read(cls, stream: BinaryIO) -> Self:
-        header, arrays = archive.read(stream, _ARRAYS)
+    def _from_parts(cls, header: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         stated = header.get("format"), header.get("version"), type(header.get("version"))
         if stated != (_FORMAT, FORMAT_VERSION, int):
             damaged(f"not a proof about two networks of format version {FORMAT_VERSION}")

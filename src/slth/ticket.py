@@ -5,18 +5,15 @@ docs/ticket-format.md specifies the file; slth.archive reads and writes its byte
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, fields
-from typing import Any, BinaryIO, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from slth import archive
-from slth.archive import Damaged, damaged, number, text
-from slth.errors import InvalidInput, TicketError, require_count, require_positive
-from slth.files import replacing
+from slth.archive import damaged, number, text
+from slth.archived import Archived
+from slth.errors import InvalidInput, require_count, require_positive
 from slth.network import Mask, ReLUNetwork, random_network, require_networks
 from slth.proof import ErrorProof, Refutation, RefutationProof, ZonalProof
 from slth.solution import Enclosure, Solution, Status
@@ -58,7 +55,7 @@ _NUMBERS = {"radius", "eps", "lower", "upper", "bound"}
 
 
 @dataclass(frozen=True, eq=False)
-class Ticket:
+class Ticket(Archived):
     """A claim that can be written down: what `check` re-verifies.
 
     Attributes:
@@ -75,6 +72,9 @@ class Ticket:
             stored instead of the weights; None stores the weights.
         error_proof, refutation: proofs of `error.upper` and of `bound`, if there are any.
     """
+
+    _name = "ticket"
+    _types = _ARRAYS
 
     net: ReLUNetwork
     target: ReLUNetwork
@@ -179,24 +179,6 @@ class Ticket:
         """The function the claim is about: `net` with every dropped weight set to 0."""
         return self.net.pruned(self.mask)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, replacing one of that name in one step.
-
-        Raises:
-            TicketError: the file cannot be written.
-        """
-        with replacing(path, "the ticket", TicketError) as stream:
-            self._write(stream)
-
-    def to_bytes(self) -> bytes:
-        """The file's bytes: equal tickets have equal ones."""
-        stream = io.BytesIO()
-        self._write(stream)
-        return stream.getvalue()
-
-    def _write(self, stream: BinaryIO) -> None:
-        archive.write(stream, self._header(), self._arrays(), _ARRAYS)
-
     def _header(self) -> dict[str, Any]:
         net: dict[str, Any] = {"readout": self.net.readout, "sha256": self.net.digest()}
         if self.source is not None:
@@ -239,41 +221,8 @@ class Ticket:
                     yield f"{group}.{field.name}", getattr(proof, field.name)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a ticket file.
-
-        Raises:
-            TicketError: the file is missing, damaged, too large, of another version, or its
-                weights are not those whose SHA-256 it states.
-        """
-        try:
-            with open(path, "rb") as stream:
-                return cls._read(stream)
-        except (Damaged, InvalidInput) as error:
-            raise TicketError(f"{path}: not a valid ticket: {error}") from error
-        except OSError as error:
-            raise TicketError(f"{path}: cannot read the ticket: {error}") from error
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` gave.
-
-        Raises:
-            TicketError: as `load`.
-        """
-        try:
-            return cls._read(io.BytesIO(data))
-        except (Damaged, InvalidInput) as error:
-            raise TicketError(f"not a valid ticket: {error}") from error
-
-    @classmethod
-    def _read(cls, stream: BinaryIO) -> Self:
-        header, arrays = archive.read(stream, _ARRAYS)
-        _require_header(header)
-        return cls._from_parts(header, arrays)
-
-    @classmethod
     def _from_parts(cls, header: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        _require_header(header)
         source = None
         if "source" in header["net"]:
             source = _source(header["net"]["source"])
