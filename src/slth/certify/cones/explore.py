@@ -28,26 +28,17 @@ def explore_cones(parts, rules, begin, goal, memory, left):
     # The kernels of a node take arrays: taking them out of a record again and again costs 10 %.
     _linear, rising, rising_weights, falling, falling_weights, norms = parts
     start(parts, begin, memory)
-    best, nodes, kept, proven = goal.best, 0, np.int64(0), 0.0
+    level, nodes, kept, best, proven = np.int64(0), 0, np.int64(0), goal.best, 0.0
     q = left.point.copy()
-    level = np.int64(0)
     while level >= 0:
         nodes += 1
         below = _cut(rules, goal, best, begin.depth, level)
         total, value = bound_cone(
             rising_weights, falling, falling_weights, norms, level, below, memory, q
         )
-        if value > best:
-            best = value
-            copy_vector(left.point, q)
-        if _settles(total, below.cut, begin.depth, level, memory):
-            proven = max(proven, memory.numbers[level, BOUND])
-        else:
-            split_edge(rising_weights, level, begin.depth, rules.flat, memory)
-        spent = nodes >= goal.budget
-        level, kept = _next(
-            rising, rising_weights, falling, falling_weights, begin.depth, spent, level, kept,
-            memory, left,
+        level, kept, best, proven = _onward(
+            rising, rising_weights, falling, falling_weights, total, value, q, below.cut,
+            rules.flat, begin.depth, nodes >= goal.budget, level, kept, best, proven, memory, left,
         )  # fmt: skip
     return nodes, kept, best, proven
 
@@ -57,24 +48,15 @@ def explore_slices(parts, rules, begin, goal, memory, left):
     """`explore_cones` for flat places: below one simplex of a slice."""
     _linear, rising, rising_weights, falling, falling_weights, _norms = parts
     start(parts, begin, memory)
-    best, nodes, kept, proven = goal.best, 0, np.int64(0), 0.0
+    level, nodes, kept, best, proven = np.int64(0), 0, np.int64(0), goal.best, 0.0
     q = left.point.copy()
-    level = np.int64(0)
     while level >= 0:
         nodes += 1
         below = _cut(rules, goal, best, begin.depth, level)
         total, value = bound_slice(parts, level, below, rules.ball, memory, q)
-        if value > best:
-            best = value
-            copy_vector(left.point, q)
-        if _settles(total, below.cut, begin.depth, level, memory):
-            proven = max(proven, memory.numbers[level, BOUND])
-        else:
-            split_edge(rising_weights, level, begin.depth, rules.flat, memory)
-        spent = nodes >= goal.budget
-        level, kept = _next(
-            rising, rising_weights, falling, falling_weights, begin.depth, spent, level, kept,
-            memory, left,
+        level, kept, best, proven = _onward(
+            rising, rising_weights, falling, falling_weights, total, value, q, below.cut,
+            rules.flat, begin.depth, nodes >= goal.budget, level, kept, best, proven, memory, left,
         )  # fmt: skip
     return nodes, kept, best, proven
 
@@ -91,6 +73,26 @@ def _cut(rules, goal, best, depth, level):
         best + 4.0 * (error + displaced),
     )
     return Cut(cut, error, displaced, rules.affine + displaced)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _onward(
+    rising, rising_weights, falling, falling_weights, total, value, q, cut, flat, depth, spent,
+    level, kept, best, proven, memory, left,
+):  # fmt: skip
+    """Note what was found of the cone at `level`: its bound, and the objective's value at q; split
+    it unless it is settled. Then the level of the next one to look at, see `_next`."""
+    if value > best:
+        best = value
+        copy_vector(left.point, q)
+    if _settles(total, cut, depth, level, memory):
+        proven = max(proven, memory.numbers[level, BOUND])
+    else:
+        split_edge(rising_weights, level, depth, flat, memory)
+    level, kept = _next(
+        rising, rising_weights, falling, falling_weights, depth, spent, level, kept, memory, left
+    )
+    return level, kept, best, proven
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")

@@ -152,7 +152,7 @@ def _search(problem, exponent, floor, best, wanted, most_nodes, point):
     return visited, min(root, bound), math.ldexp(value, exponent)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _unit_problem(reduced, signs):
     """((linear, coefficients, hidden), exponent, slack): the problem divided by 2^exponent, so
     that its Lipschitz bound lies in [1, 2) or is 0."""
