@@ -22,6 +22,7 @@ from slth.certify.deep.chain_kernels import (
     _through,
     own_ranges,
 )
+from slth.copying import copy_vector
 from slth.layers import FloatArray
 from slth.rounding.outward import UNIT
 
@@ -115,8 +116,8 @@ def change_ranges(shape, pair, place, net, target, low, high):
     lines = work.lines
     bent_low, bent_high = np.zeros(widest), np.zeros(widest)
     value_low, value_high = np.empty(widest), np.empty(widest)
-    value_low[: len(place.low)] = place.low
-    value_high[: len(place.high)] = place.high
+    copy_vector(value_low, place.low)
+    copy_vector(value_high, place.high)
     more_low, more_high = np.empty(widest), np.empty(widest)
     for layer in range(layers):
         at, end = shape.unit_at[layer], shape.unit_at[layer + 1]
@@ -212,7 +213,7 @@ def _pull_change(shape, pair, place, layer, unit, sign, work):
                 work.some, out[2, :columns],
             )  # fmt: skip
         for kind in range(3):
-            rows[kind, :columns] = out[kind, :columns]
+            copy_vector(rows[kind], out[kind, :columns])
     for j in range(columns):
         rows[0, j] += rows[1, j]
     return _at_inputs(rows[0, :columns], totals[0], totals[1], place)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.layers import FloatArray
 from slth.rounding.outward import TINY, UNIT
 
@@ -290,5 +291,5 @@ def _pull_own(
         )  # fmt: skip
         out[:columns] = 0.0
         _move(row[:width], part, back, shape, some, out[:columns], totals)
-        row[:columns] = out[:columns]
+        copy_vector(row, out[:columns])
     return _at_inputs(row[:columns], totals[0], totals[1], place)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.limits import Deadline
 from slth.network import BoolArray
 from slth.pruning.neurons.cluster import restricted, useful_units, widened
@@ -154,13 +155,13 @@ def _cycles(phi, f, cap, state, count, rng):
             idle += 1
             if reached < error:
                 error, idle = reached, 0
-                mask[:] = trial
-                after[:] = left
+                copy_vector(mask, trial)
+                copy_vector(after, left)
         if error < current * (1.0 + _SLACK * rng.random() ** 3):
-            state[:] = mask
-            residual[:] = after
+            copy_vector(state, mask)
+            copy_vector(residual, after)
             current = error
             if error < least:
                 least = error
-                best[:] = state
+                copy_vector(best, state)
     return least, best

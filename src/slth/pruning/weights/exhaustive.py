@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
 from slth.rounding.outward import UNIT
 
@@ -43,7 +44,7 @@ def _enumerate(table, units, options, target, relu):
                 break
         if worst < best:
             best = worst
-            winner[:] = choice
+            copy_vector(winner, choice)
         depth -= 1
         while depth >= 0 and choice[depth] == options - 1:
             choice[depth] = 0

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from slth.copying import copy_vector
 from slth.network import BoolArray, FloatArray, Mask, ReLUNetwork
 from slth.pruning.weights.assign import closest_values
 
@@ -83,8 +84,8 @@ def _iterate(table, first, count, choice, target, relu, orders, kicked, options)
     best = np.inf
     for kick in range(kicked.shape[0] + 1):
         if kick > 0:
-            trial[:] = choice
-            trial_before[:] = before
+            copy_vector(trial, choice)
+            copy_vector(trial_before, before)
             for s in range(kicked.shape[1]):
                 u = kicked[kick - 1, s]
                 trial_before += table[first[u] + options[kick - 1, s]] - table[first[u] + trial[u]]
@@ -98,8 +99,8 @@ def _iterate(table, first, count, choice, target, relu, orders, kicked, options)
             error = reached
         if error <= best:
             best = error
-            choice[:] = trial
-            before[:] = trial_before
+            copy_vector(choice, trial)
+            copy_vector(before, trial_before)
     return best
 
 

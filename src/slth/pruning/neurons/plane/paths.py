@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.pruning.neurons.plane.frame import CHART, KINK, Half
 from slth.pruning.neurons.plane.walk import by_bucket, choose, error_of
 
@@ -163,7 +164,7 @@ def count_paths(half, bands, low, high, crowd, rng):
                 if cut < 0:
                     continue
                 if cut == 0:
-                    corner2[found] = corner[i]
+                    copy_vector(corner2[found], corner[i])
                     cut = count[i]
                 value2[found], slope2[found], count2[found] = v, p, cut
                 found += 1
@@ -173,9 +174,9 @@ def count_paths(half, bands, low, high, crowd, rng):
             weight *= found / crowd
             for i in range(crowd):
                 j = i + int(rng.random() * (found - i))
-                spare[:] = corner2[i]
-                corner2[i] = corner2[j]
-                corner2[j] = spare
+                copy_vector(spare, corner2[i])
+                copy_vector(corner2[i], corner2[j])
+                copy_vector(corner2[j], spare)
                 value2[i], value2[j] = value2[j], value2[i]
                 slope2[i], slope2[j] = slope2[j], slope2[i]
                 count2[i], count2[j] = count2[j], count2[i]
@@ -358,6 +359,6 @@ def join_paths(half, ends, kept, begin, other, store, units, miss, slack, best, 
                             work += 20
                             if error < best:
                                 best = error
-                                keep[:] = trial
+                                copy_vector(keep, trial)
         r += 1
     return r, best, pairs

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
+from slth.copying import copy_vector
 from slth.pruning.neurons.plane.frame import CHART, KINK
 from slth.pruning.neurons.plane.wedge_cells import PAD, before_gap, before_jump, mark_band
 
@@ -201,7 +202,7 @@ def best_of_all(place, jump, odd, keep):
         error = error_of(place, jump, odd, trial, best)
         if error < best:
             best = error
-            keep[:] = trial
+            copy_vector(keep, trial)
     return best
 
 
@@ -284,7 +285,7 @@ def _close(first, second, paths, units, closing, fine, best, keep):
                 pairs += error < fine
                 if error < best:
                     best = error
-                    keep[:] = trial
+                    copy_vector(keep, trial)
     return best, pairs
 
 

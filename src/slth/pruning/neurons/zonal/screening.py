@@ -23,9 +23,9 @@ from slth.pruning.neurons.problem import Problem
 from slth.pruning.neurons.zonal.bound import Surroundings
 from slth.pruning.neurons.zonal.seen import Table, most_seen
 from slth.pruning.neurons.zonal.setting import Setting
+from slth.rounding.outward import UNIT
 from slth.theory.zonal import Guess
 
-_UNIT_ROUNDOFF = 2.0**-53
 # Units nearest to +-w* that are screened: those beyond add 1 % to what a measure about w* costs.
 _SCREENED = 200
 # Strengths of a unit, over the target's norm, for which measures are chosen, and where the first
@@ -74,7 +74,7 @@ def zonal_bound(problem: Problem, deadline: Deadline) -> ZonalBound:
         found = _screened(setting, best.value, deadline)
         best = found if found.value > best.value else best
     # size is off by at most (d + 4) u of itself; two roundings of the product.
-    value = best.value * setting.size * (1.0 - (setting.d + 16) * 2.0 * _UNIT_ROUNDOFF)
+    value = best.value * setting.size * (1.0 - (setting.d + 16) * 2.0 * UNIT)
     return replace(best, value=value)
 
 
@@ -105,7 +105,7 @@ def _around_target(setting: Setting, drops: tuple[Reason, ...]) -> Surroundings:
 
 def _difference(total: float, spent: float) -> float:
     """At most total - spent; `total` may be a few roundings above its own value."""
-    return max(0.0, (total * (1.0 - 8.0 * _UNIT_ROUNDOFF) - spent) * (1.0 - 4.0 * _UNIT_ROUNDOFF))
+    return max(0.0, (total * (1.0 - 8.0 * UNIT) - spent) * (1.0 - 4.0 * UNIT))
 
 
 def _screened(setting: Setting, least: float, deadline: Deadline) -> ZonalBound:
@@ -179,5 +179,5 @@ def _keeping(setting: Setting, unit: int, table: Table) -> float:
     to_target = setting.to_target[unit : unit + 1]
     spent += most_seen(table.profile, to_target, setting.slack, np.array([sign]))
     # |alpha_i| is rounded up by at most (d + 16) 4 u, and its own axis is exact.
-    size = abs(float(setting.alphas[unit])) * (1.0 - (setting.d + 16) * 4.0 * _UNIT_ROUNDOFF)
-    return _difference(size * table.profile.total, spent * (1.0 + 4.0 * _UNIT_ROUNDOFF))
+    size = abs(float(setting.alphas[unit])) * (1.0 - (setting.d + 16) * 4.0 * UNIT)
+    return _difference(size * table.profile.total, spent * (1.0 + 4.0 * UNIT))

@@ -14,9 +14,9 @@ from numba import njit
 
 from slth.network import FloatArray
 from slth.pruning.neurons.zonal.setting import Setting
+from slth.rounding.outward import UNIT
 from slth.theory.zonal import Profile
 
-_UNIT_ROUNDOFF = 2.0**-53
 # Leading bits of a float64 that name a cell of the table: sign, exponent, 8 of the mantissa, so
 # that a cell is 1/256 of its sin(theta)^2 wide.
 _SHIFT = 52 - 8
@@ -57,7 +57,7 @@ class Table:
         ends = (np.arange(first, last + 2) << _SHIFT).view(np.float64)
         # 1 - a^2 is off by a few times the error of a dot product of directions; `near` is the
         # least it is relative to.
-        off = (4 * setting.d + 64) * _UNIT_ROUNDOFF / ends[0]
+        off = (4 * setting.d + 64) * UNIT / ends[0]
         sines = np.minimum(1.0, np.sqrt(np.outer([1.0 - off, 1.0 + off], ends)))
         left = np.arcsin(sines[0, :-1]) * (1.0 - _OUTWARD) - setting.slack
         right = np.arcsin(sines[1, 1:]) * (1.0 + _OUTWARD) + setting.slack
@@ -78,18 +78,18 @@ class Table:
         close = np.flatnonzero(squares < self.near)
         far = _far_sum(squares.view(np.int64), self.first, self.high, self.low, alphas)
         near = most_seen(self.profile, setting.angles_to(axis, close), setting.slack, alphas[close])
-        return (near + far * _sum_slack(alphas.shape[0])) * (1.0 + 4.0 * _UNIT_ROUNDOFF)
+        return (near + far * _sum_slack(alphas.shape[0])) * (1.0 + 4.0 * UNIT)
 
 
 def _blur(slack: float) -> float:
     # |I'| <= 1/2, so the slack of an angle costs half of it; a cell's variable y has relative
     # rounding 4 u of a quotient by h, which costs the slope in y times that: |I'| h <= 1.
-    return 0.5 * slack + 8.0 * _UNIT_ROUNDOFF
+    return 0.5 * slack + 8.0 * UNIT
 
 
 def _sum_slack(count: int) -> float:
     # That many additions of nonnegative terms, each with a few roundings of its own.
-    return 1.0 + (count + 64) * 2.0 * _UNIT_ROUNDOFF
+    return 1.0 + (count + 64) * 2.0 * UNIT
 
 
 @njit(cache=True, nogil=True)

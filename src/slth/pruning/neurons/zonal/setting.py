@@ -15,8 +15,7 @@ import numpy as np
 
 from slth.network import FloatArray
 from slth.pruning.neurons.problem import Problem
-
-_UNIT_ROUNDOFF = 2.0**-53
+from slth.rounding.outward import UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ class Setting:
         """A bound on the error of `angles_to`. The parts along and across are computed for rows of
         norm near 1, each off by at most (2 d + 16) u; arctan2 turns an error of e in parts of norm
         1 into at most 2 e."""
-        return (8 * self.d + 64) * 2.0 * _UNIT_ROUNDOFF
+        return (8 * self.d + 64) * 2.0 * UNIT
 
     @cached_property
     def to_target(self) -> FloatArray:
