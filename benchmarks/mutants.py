@@ -255,8 +255,8 @@ MUTANTS = [
     Mutant(
         "a bound is rounded up to the radius",
         "pruning/race.py",
-        "math.nextafter(bound * radius, -math.inf)",
-        "math.nextafter(bound * radius, math.inf)",
+        "scaled_down(self._bound, self._radius)",
+        "scaled_up(self._bound, self._radius)",
         ("tests/pruning/test_race.py",),
     ),
     Mutant(
