@@ -105,6 +105,13 @@ class Relaxation:
         """net - target at the outputs, by intervals: float64 [B, outputs]."""
         return output_change(self.trace)
 
+    def both_signs(self) -> FloatArray:
+        """At least net_i - target_i, then target_i - net_i, on one box: float64 [2 outputs]."""
+        eye = np.eye(self.difference.program.outputs)
+        top = self.outputs(np.concatenate([eye, -eye])).highest(self.region)[0]
+        low, high = self.change()
+        return np.minimum(top, np.concatenate([high[0], -low[0]]))
+
     def highest(self) -> FloatArray:
         """At least |net_i - target_i| on each box, float64 [B, outputs]."""
         count = self.difference.program.outputs

@@ -8,8 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from slth.certify.deep.bounds import Difference, Relaxation, output_change, relax
+from slth.certify.deep.kinks.folded import kink_sums
+from slth.certify.deep.kinks.search import KinkSearch
 from slth.certify.deep.points import Incumbent, climb
 from slth.certify.deep.program import program_of
+from slth.certify.deep.race import race
 from slth.certify.deep.region import Region
 from slth.certify.deep.search import BoxSearch, Goal
 from slth.certify.problem.chart import Chart
@@ -110,10 +113,16 @@ class DeepComparison:
             return _enclosure(incumbent, self.floor, rtol, eps, "relaxation")
         generator = np.random.Generator(np.random.PCG64(seed))
         incumbent.offer(climb(program, self.region, generator, deadline))
-        search = BoxSearch(self.difference, incumbent, Goal(rtol / 2, eps, self.noise))
-        search.run(self.relaxed, deadline, report)
-        method = "relaxation" if search.nodes == 1 else "boxes"
-        return _enclosure(incumbent, min(self.floor, search.upper), rtol, eps, method, self.noise)
+        goal = Goal(rtol / 2, eps, self.noise)
+        boxes = BoxSearch.of(self.relaxed, incumbent, goal)
+        sums = None if boxes.finished else kink_sums(self.difference, self.region)
+        if sums is None:
+            boxes.run(deadline, report)
+            method, upper = "relaxation" if boxes.nodes == 1 else "boxes", boxes.upper
+        else:
+            kinks = KinkSearch.of(sums, self.relaxed.both_signs(), incumbent, goal)
+            method, upper = race({"boxes": boxes, "signs": kinks}, deadline, report)
+        return _enclosure(incumbent, min(self.floor, upper), rtol, eps, method, self.noise)
 
 
 def _enclosure(

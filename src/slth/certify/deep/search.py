@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class BoxSearch:
 
     Attributes:
         closed: an upper bound on all boxes that need no more work.
-        nodes: boxes bounded so far.
+        nodes: boxes bounded so far; work: multiplications so far, roughly.
     """
 
     difference: Difference
@@ -62,35 +63,49 @@ class BoxSearch:
     goal: Goal
     closed: float = 0.0
     nodes: int = 0
+    work: float = 0.0
     _heap: list[_Entry] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, root: Relaxation, incumbent: Incumbent, goal: Goal) -> BoxSearch:
+        """From one pass of relaxation of the whole domain."""
+        search = cls(root.difference, incumbent, goal)
+        search._take(root)
+        return search
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to look at."""
+        return not self._heap
 
     @property
     def upper(self) -> float:
         """An upper bound of the supremum on the whole domain."""
         return max(self.closed, -self._heap[0][0]) if self._heap else self.closed
 
-    def run(self, root: Relaxation, deadline: Deadline, report: Report) -> None:
-        """Until the goal is reached or the time is up."""
-        self._take(root)
-        batch = self._batch()
-        while self._heap and not deadline.expired and not self.goal.decided(self.incumbent.lower):
-            worst = self._worst(batch, root.region)
+    def run(self, deadline: Deadline, report: Report, most: float = np.inf) -> None:
+        """Until the goal is reached, the time is up, or so much work is done."""
+        batch, until = int(min(_MOST_BOXES, max(2, _BATCH / self._cost))), self.work + most
+        while self._heap and self.work < until and not deadline.expired:
+            if self.goal.decided(self.incumbent.lower):
+                return
+            worst = self._worst(int(max(2, min(batch, (until - self.work) / self._cost))))
             if worst is None:
-                break
+                return
             region, signs = worst
             self._take(relax(self.difference, region, known_from(self.difference, signs)))
             report(Progress("certify", self.incumbent.lower, self.upper))
 
-    def _batch(self) -> int:
-        """Boxes looked at together: a number that depends on the networks only."""
+    @cached_property
+    def _cost(self) -> float:
+        """Multiplications of a box: a number that depends on the networks only."""
         widths = [
             len(operation.net.bias) if operation.net else len(operation.target.bias)  # type: ignore[union-attr]
             for operation in self.difference.program.operations
             if isinstance(operation, Move)
         ]
         bends = sum(isinstance(part, Bend) for part in self.difference.program.operations)
-        cost = 6.0 * bends * max(widths) ** 2 * sum(widths)
-        return int(min(_MOST_BOXES, max(2, _BATCH / cost)))
+        return 6.0 * max(bends, 1) * max(widths) ** 2 * sum(widths)
 
     def _take(self, relaxation: Relaxation) -> None:
         """Bound these boxes; keep those that need more work, with the axis to cut them at."""
@@ -100,6 +115,7 @@ class BoxSearch:
         pulled = relaxation.outputs(rows)
         region = relaxation.region
         self.nodes += len(region)
+        self.work += self._cost * len(region)
         top = np.minimum(pulled.highest(region), np.tile(relaxation.change().size, 2))
         upper = top.max(axis=1)
         coefficients = np.broadcast_to(pulled.rows, (len(region), *pulled.rows.shape[1:]))
@@ -125,11 +141,12 @@ class BoxSearch:
             )
             heapq.heappush(self._heap, entry)
 
-    def _worst(self, count: int, whole: Region) -> tuple[Region, Signs] | None:
+    def _worst(self, count: int) -> tuple[Region, Signs] | None:
         """The halves of the boxes with the largest upper bounds, and the signs of their units
         there; None where no work is left."""
         enough = self.goal.enough(self.incumbent.lower)
         low, high, signs = [], [], []
+        ball = self.incumbent.domain.ball
         while self._heap and len(low) < max(1, count - 1):
             upper, _, bottom, top, axes, known = heapq.heappop(self._heap)
             if -upper <= enough:
@@ -139,7 +156,7 @@ class BoxSearch:
                 # A point: nothing is left to cut.
                 self.closed = max(self.closed, -upper)
                 continue
-            box = Region(bottom[None], top[None], whole.ball)
+            box = Region(bottom[None], top[None], ball)
             for axis in axes:
                 box = box.halves(np.full(len(box), axis))
             box, _ = box.near_ball()
@@ -148,7 +165,7 @@ class BoxSearch:
             signs.extend([known] * len(box))
         if not low:
             return None
-        return Region(np.array(low), np.array(high), whole.ball), np.array(signs)
+        return Region(np.array(low), np.array(high), ball), np.array(signs)
 
 
 def _cuts(upper: float, enough: float) -> int:
