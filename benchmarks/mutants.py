@@ -39,9 +39,80 @@ _PRUNING = ("tests/pruning/neurons/test_terms.py",)
 _DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.py")
 _PAIRS = ("tests/check_pair/test_terms.py",)
 _CHAINS = ("tests/certify/deep/test_chains.py",)
+_KINKS = ("tests/certify/deep/test_kinks.py",)
 _FOLD = ("tests/pruning/trained/test_fold.py",)
 
 MUTANTS = [
+    Mutant(
+        "kinks: what a dual value rounds",
+        "certify/deep/kinks/sums.py",
+        "2.0 * terms * UNIT * size + ",
+        "",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: rounding of multipliers that cancel",
+        "certify/deep/kinks/sums.py",
+        " + np.abs(multipliers) @ self._row_sizes",
+        "",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: the slack of a sum",
+        "certify/deep/kinks/sums.py",
+        "+ self.slack[which]) + TINY",
+        ") + TINY",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: a kink that may bend is 0 in between",
+        "certify/deep/kinks/sums.py",
+        "np.where((low < 0.0) & (high > 0.0), np.maximum(best, 0.0), best)",
+        "best",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: multipliers that overflow",
+        "certify/deep/kinks/sums.py",
+        "return total if np.isfinite(total) else np.inf",
+        "return total",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: what folding rounds",
+        "certify/deep/kinks/folded.py",
+        "4.0 * terms * UNIT * (",
+        "0.0 * terms * UNIT * (",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: inexact weights of the outer layer",
+        "certify/deep/kinks/folded.py",
+        "off = off + V_off @ (size + moved)",
+        "off = off + V_off @ (0.0 * moved)",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: inexact biases of the outer layer",
+        "certify/deep/kinks/folded.py",
+        "off = outer.bias_off + np.abs(V) @ moved",
+        "off = np.abs(V) @ moved",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: inexact hidden layers",
+        "certify/deep/kinks/folded.py",
+        "off = outer.bias_off + np.abs(V) @ moved",
+        "off = outer.bias_off",
+        _KINKS,
+    ),
+    Mutant(
+        "kinks: inexact biases of the hidden layer",
+        "certify/deep/kinks/folded.py",
+        "is None else inner.bias_off + ",
+        "is None else 0.0 * inner.bias_off + ",
+        _KINKS,
+    ),
     Mutant(
         "what a folded row's remainder rounds",
         "pruning/trained/fold.py",

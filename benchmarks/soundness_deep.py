@@ -7,6 +7,7 @@ points the supremum is known exactly (tests/certify/deep/exact_line). Kinds:
     almost      kinks within a few units in the last place of an end of the box
     scales      each array of weights times a power of 10 between 1e-20 and 1e20
     point       a box without extent
+    wide        50 inputs and one hidden layer, which the tree of signs answers, at all scales
     planted     the target is the net plus a tent of height 2 eps over a millionth of the box, its
                 other sides free: a point with an error of more than eps is known
     label       the same, where the tent lifts another label over that of the net
@@ -125,6 +126,22 @@ def point(generator: Generator) -> Instance:
     return Instance(net, target, x, x, max(abs(a - b) for a, b in values), True)
 
 
+def wide(generator: Generator) -> Instance:
+    d = 50
+    net, target = (
+        slth.DeepNetwork([_dense(generator, width, d), _dense(generator, 2, width)])
+        for width in generator.integers(2, 9, 2).tolist()
+    )
+    if generator.random() < 0.3:
+        target = _near(generator, net)
+    if generator.random() < 0.3:
+        size = 10.0 ** float(generator.integers(-20, 21))
+        net, target = (_changed(part, lambda a: a * size) for part in (net, target))
+    low, high = _line(generator, d)
+    # Long enough for several units to bend.
+    return _on_line(net, target, low, low + 10.0 * (high - low))
+
+
 def planted(generator: Generator, *, label: bool = False) -> Instance:
     d = int(generator.integers(2, 5))
     weight, bias = generator.standard_normal((5, d)), generator.standard_normal(5)
@@ -161,7 +178,7 @@ def label(generator: Generator) -> Instance:
 
 
 KINDS: dict[str, Callable[[Generator], Instance]] = {
-    kind.__name__: kind for kind in (random, almost, scales, point, planted, label)
+    kind.__name__: kind for kind in (random, almost, scales, point, wide, planted, label)
 }
 
 

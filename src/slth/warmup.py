@@ -93,6 +93,9 @@ def _networks() -> None:
     pair = _dense(3, 6, 6, 2, seed=_SEED), _dense(3, 6, 6, 2, seed=_SEED + 1)
     certify(*pair, domain=Box(0.0, 1.0), rtol=_ROUGH, time_limit=_SECONDS)
     agree(*pair, Box(0.0, 1.0), time_limit=_SECONDS)
+    # More inputs than engines of one hidden layer search: signs are split.
+    wide = _dense(60, 8, 2, seed=_SEED), _dense(60, 8, 2, seed=_SEED + 1)
+    certify(*wide, domain=Box(-1.0, 1.0), rtol=_ROUGH, time_limit=_SECONDS)
     compress(pair[0], Box(0.0, 1.0), eps=1.0, time_limit=_SECONDS)
 
 

@@ -1,5 +1,6 @@
 """Sums of kinks: what multipliers prove, in exact rationals, and the tree of signs on top."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -81,6 +82,35 @@ def test_multipliers_prove_no_less_than_in_rationals(seed):
     assert said < 1e-10
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_multipliers_that_cancel_each_other_are_paid_for(seed):
+    """Only they are large: what they come to is far below a unit in the last place of each."""
+    generator = np.random.default_rng(seed)
+    m, n = 12, 9
+    multipliers = 1e6 * generator.standard_normal(m)
+    rows, offset = generator.standard_normal((m, n)), generator.standard_normal(m)
+    rows[-1] = -(multipliers[:-1] @ rows[:-1]) / multipliers[-1]
+    offset[-1] = -(multipliers[:-1] @ offset[:-1]) / multipliers[-1]
+    # Signs that leave h_k = 0.
+    low, high = np.where(multipliers > 0, 0.0, -20.0), np.where(multipliers < 0, 0.0, 20.0)
+    none = np.zeros((1, n)), np.zeros((1, m)), np.zeros(1), np.zeros(1)
+    sums = KinkSums(
+        rows, offset, np.full(m, -20.0), np.full(m, 20.0), *none, -np.ones(n), np.ones(n)
+    )
+    said = sums.highest(0, low, high, multipliers)
+    assert number(said) >= exact_dual(sums, 0, low, high, multipliers)
+
+
+def test_slack_is_added():
+    generator = np.random.default_rng(0)
+    sums = sums_of(one_hidden(generator, 3, 5), zero(3), -1.0, 1.0)
+    multipliers = generator.standard_normal(len(sums.offset))
+    with_slack = replace(sums, slack=np.full(2, 0.5))
+    ranges = sums.low, sums.high
+    said = with_slack.highest(0, *ranges, multipliers)
+    assert number(said) >= exact_dual(sums, 0, *ranges, multipliers) + Fraction(1, 2)
+
+
 def test_multipliers_that_overflow_prove_nothing():
     generator = np.random.default_rng(0)
     sums = sums_of(one_hidden(generator, 3, 5), zero(3), -1.0, 1.0)
@@ -122,26 +152,48 @@ def test_folded_sums_are_the_difference_within_their_slack(seed, slope):
             assert said <= wanted + Fraction(1, 10**9)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_folding_units_that_cancel_is_paid_for(seed):
+    """Units that are on everywhere and come to all but nothing together."""
+    generator = np.random.default_rng(seed)
+    d = 6
+    weight, bias = generator.standard_normal((20, d)), 50.0 + generator.random(20)
+    outer = np.append(generator.standard_normal(19), 8.0)
+    weight[-1] = -(outer[:-1] @ weight[:-1]) / outer[-1]
+    # One more, which bends.
+    hidden = slth.Dense(np.vstack([weight, np.ones(d)]), np.append(bias, 0.0))
+    net = slth.DeepNetwork([hidden, slth.Dense(np.append(outer, 1.0)[None], [-(outer @ bias)])])
+    sums = sums_of(net, zero(d), -1.0, 1.0)
+    assert len(sums.offset) == 1
+    for _ in range(5):
+        x = generator.uniform(-1.0, 1.0, d)
+        (value,) = exact_values(net, x)
+        for which, wanted in enumerate((value, -value)):
+            assert exact_sum(sums, which, x) + number(sums.slack[which]) >= wanted
+
+
 @pytest.mark.parametrize("layer", ["inner", "outer"])
-@pytest.mark.parametrize("part", ["weight", "bias"])
+@pytest.mark.parametrize("parts", [("weight",), ("bias",), ("weight", "bias")])
 @pytest.mark.parametrize("bends", [True, False])
-def test_weights_known_up_to_rounding_are_in_the_slack(layer, part, bends):
+def test_weights_known_up_to_rounding_are_in_the_slack(layer, parts, bends):
     """The networks at the ends of what the weights may be."""
     generator = np.random.default_rng(0)
     net = one_hidden(generator, 4, 5, 1)
     inner, outer = net.items[0], net.items[-1]
+    outer = slth.Dense(np.abs(outer.weight), outer.bias)
     # On everywhere, or bending.
     inner = slth.Dense(inner.weight, inner.bias + (0.0 if bends else 20.0))
     changed = inner if layer == "inner" else outer
-    off = 0.01 * generator.random(np.shape(getattr(changed, part)))
+    off = {part: 0.01 * generator.random(np.shape(getattr(changed, part))) for part in parts}
 
     def at(sign):
         moved = {"weight": changed.weight, "bias": changed.bias}
-        moved[part] = moved[part] + sign * off
+        for part in parts:
+            moved[part] = moved[part] + sign * off[part]
         there = slth.Dense(moved["weight"], moved["bias"])
         return slth.DeepNetwork([there, outer] if layer == "inner" else [inner, there])
 
-    rounding = {f"{part}_rounding": off}
+    rounding = {f"{part}_rounding": off[part] for part in parts}
     known = slth.Dense(changed.weight, changed.bias, **rounding)
     stated = slth.DeepNetwork([known, outer] if layer == "inner" else [inner, known])
     kinks = one_hidden(generator, 4, 3, 1)
