@@ -71,14 +71,14 @@ def enclose_unit(pair: UnitPair, request: Request) -> Enclosure:
     small = Differences.of_pairs([(net, target)])
     threshold = math.inf if request.eps is None else request.eps
     lower, upper, points = small.enclose(request.rtol, threshold, request.seed, request.deadline)
-    found = Found.of(lower[0], upper[0], points[0])
+    found = Known.of(lower[0], upper[0], points[0])
     if net.d <= 2 or request.closed_by(found.lower, found.upper, pair.noise):
         return found.enclosure(pair, request)
     return enclose_further(pair, found, request)
 
 
 @dataclass(frozen=True)
-class Found:
+class Known:
     """What is known of a supremum over the unit ball: as `Enclosure` has it, without status."""
 
     lower: float
@@ -87,7 +87,7 @@ class Found:
     method: str
 
     @classmethod
-    def of(cls, lower: float, upper: float, point: FloatArray) -> Found:
+    def of(cls, lower: float, upper: float, point: FloatArray) -> Known:
         """From what `Differences.enclose` found."""
         method = SMALL_METHODS[min(len(point), 3)]
         return cls(float(lower), float(upper), point if lower > 0.0 else None, method)
@@ -99,7 +99,7 @@ class Found:
         return Enclosure(self.lower, self.upper, self.witness, status, self.method)
 
 
-def enclose_further(pair: UnitPair, found: Found | None, request: Request) -> Enclosure:
+def enclose_further(pair: UnitPair, found: Known | None, request: Request) -> Enclosure:
     """`enclose_unit` for d >= 3, from what is known already if anything is."""
     net, target = pair.net, pair.target
     lower, upper, witness, method = search_problems(
@@ -111,7 +111,7 @@ def enclose_further(pair: UnitPair, found: Found | None, request: Request) -> En
     )
     if found is not None:
         upper = min(upper, found.upper)
-    return Found(lower, upper, witness, method).enclosure(pair, request)
+    return Known(lower, upper, witness, method).enclosure(pair, request)
 
 
 def require_rtol(rtol: object) -> float:
