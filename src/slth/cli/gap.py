@@ -107,7 +107,8 @@ def gap(
         def on_cell(cell: Cell) -> None:
             row = cell.row
             found = "-" if row.found is None else row.found
-            text = f"{row.series.label}: eps {eps_label(row.eps)}: refuted {row.refuted}, found {found}"
+            where = f"{row.series.label}: eps {eps_label(row.eps)}"
+            text = f"{where}: refuted {row.refuted}, found {found}"
             bar.update(task, advance=1, description=text)
             if not stderr.is_terminal:
                 stderr.print(
