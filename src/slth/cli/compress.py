@@ -1,4 +1,4 @@
-"""`slth compress`: a trained network with fewer hidden units, certified."""
+"""`slth compress`: a trained network with fewer hidden units or weights, certified."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from slth.cli.where import Where, rows_of
 from slth.doors.files import write_network, writer_for
 from slth.errors import InvalidInput
 from slth.pruning.trained import compress as fewer
+from slth.pruning.trained.compression import Granularity
 
 _NOWHERE = Where()
 
@@ -26,8 +27,10 @@ def compress(
     where: Where = _NOWHERE,
     eps: float | None = None,
     units: OptionalWhole = None,
+    weights: OptionalWhole = None,
     ratio: float | None = None,
     agree_on: Annotated[tuple[Path, float] | None, Parameter(name="--agree-on")] = None,
+    granularity: Granularity = "neurons",
     merge: bool = False,
     fold: bool = False,
     compensate: bool = False,
@@ -38,25 +41,33 @@ def compress(
     force: bool = False,
     json: bool = False,
 ) -> int:
-    """Remove hidden units of a trained network (channels of a Conv), nothing retrained.
+    """Remove hidden units of a trained network (channels of a Conv), or single weights; nothing is
+    retrained.
 
-    Give one of --eps, --units, --ratio, --agree-on, and the inputs that count: --box or --ball.
+    Give one of --eps, --units (or --weights), --ratio, --agree-on, and the inputs that count:
+    --box or --ball.
 
     Exit code 0: the smaller network keeps the claim; 2: bad usage or input.
 
     Parameters
     ----------
     model
-        A network file (.onnx, .safetensors, .npz, .nnet, .pt) of layers in a row.
+        A network file (.onnx, .safetensors, .npz, .nnet, .pt); units go of layers in a row only.
     eps
-        The fewest units with a certified error of at most this.
+        The fewest units (or weights) with a certified error of at most this.
     units
         At most so many units in all, with a small error.
+    weights
+        With --granularity weights: at most so many weights that are not 0, with a small error.
     ratio
-        At most this share of the units, with a small error.
+        At most this share of the units (or weights), with a small error.
     agree_on
-        The fewest units that keep the labels on boxes of half side R around the rows of an .npy
-        file: --agree-on X.npy R.
+        The fewest units (or weights) that keep the labels on boxes of half side R around the rows
+        of an .npy file: --agree-on X.npy R.
+    granularity
+        "neurons": whole units go, and the network that is written is smaller. "weights": single
+        weights become 0, and the network keeps its shape: more of them can go, but only what
+        knows of zeros runs faster.
     merge
         Let a unit take over what reads a multiple of it. That changes weights: more than pruning.
     fold
@@ -97,9 +108,11 @@ def compress(
             domains[0],
             eps=eps,
             units=units,
+            weights=weights,
             ratio=ratio,
             agree_on=None if agree_on is None else rows_of(agree_on[0]),
             radius=None if agree_on is None else agree_on[1],
+            granularity=granularity,
             merge=merge,
             fold=fold,
             compensate=compensate,
@@ -113,6 +126,9 @@ def compress(
             "kept": [mask.tolist() for mask in found.kept],
             "units": found.units,
             "least_units": found.least_units,
+            "granularity": found.granularity,
+            "weights": found.weights,
+            "least_weights": found.least_weights,
             "error": {"lower": found.error.lower, "upper": found.error.upper},
             "stats": found.stats,
         }

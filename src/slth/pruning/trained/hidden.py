@@ -27,7 +27,7 @@ from slth.layers import (
     spelled_out,
 )
 from slth.network import BoolArray
-from slth.rounding.outward import UNIT
+from slth.pruning.trained.evaluated import margin_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,9 @@ class HiddenUnits:
         """One mask a layer from one for all units."""
         return list(np.split(flat, np.cumsum(self.widths)[:-1])) if self.widths else []
 
-    def possible(self, flat: BoolArray) -> bool:
+    def possible(self, kept: BoolArray) -> bool:
         """Whether there is a network of these units: a convolution needs a channel."""
-        parts = zip(self.layers[:-1], self.split(flat), strict=True)
+        parts = zip(self.layers[:-1], self.split(kept), strict=True)
         return all(mask.any() or isinstance(layer, Dense) for layer, mask in parts)
 
     def pruned(self, kept: Sequence[BoolArray]) -> DeepNetwork:
@@ -94,6 +94,14 @@ class HiddenUnits:
             alive = next(masks, None)
             items.append(layer if alive is None else _rows(layer, alive))
         return self.with_items(items)
+
+    def without(self, kept: BoolArray) -> DeepNetwork:
+        """`pruned`, of one mask for all units."""
+        return self.pruned(self.split(kept))
+
+    def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
+        """`values`, of one mask for all units."""
+        return self.values(points, self.split(kept))
 
     def with_items(self, items: Sequence[Item]) -> DeepNetwork:
         """The network with other items, every activation among them."""
@@ -120,27 +128,8 @@ class HiddenUnits:
         return values.T
 
     def margin(self, points: FloatArray) -> float:
-        """What `values` of this network or any pruned one can be off by at these points, at most.
-
-        A float sum of n products is off by n u times the sum of their sizes, and activations do
-        not enlarge: so the whole by (sum of n + 4) u times the network of absolute weights. What
-        weights are known up to is added in the same way.
-        """
-        sizes, off, terms = np.abs(points.T), np.zeros_like(points.T), 4
-        for step, _ in self._maps:
-            if isinstance(step, Activate):
-                continue
-            own = np.zeros((len(step.bias), sizes.shape[1]))
-            if step.matrix_rounding is not None:
-                own = step.matrix_rounding @ (sizes + off)
-            if step.bias_rounding is not None:
-                own = own + step.bias_rounding[:, None]
-            size = abs(step.matrix)
-            off = size @ off + own
-            sizes = size @ sizes + np.abs(step.bias)[:, None]
-            terms += step.matrix.shape[1] + 4
-        rounding = 4.0 * terms * UNIT * (sizes + off).max(initial=0.0)
-        return float(rounding + 1.01 * off.max(initial=0.0))
+        """What `values` of this network or any pruned one can be off by at the points, at most."""
+        return margin_of(self.network, points)
 
     @cached_property
     def _maps(self) -> list[tuple[AffineMap | Activate, bool]]:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slth.certify.deep.region import Region
 from slth.certify.deep.rows import LabelledBoxes
+from slth.deep import DeepNetwork
+from slth.domain import Box
 from slth.layers import FloatArray
 from slth.limits import Deadline
 from slth.network import BoolArray
@@ -15,6 +18,8 @@ from slth.pruning.trained.hidden import HiddenUnits
 
 # Boxes that one row may be cut into: a second or less for a hundred units.
 MOST_BOXES = 256
+# Of the time that is left, for what the network itself keeps.
+_SHARE = 0.2
 # Candidates for the next removal: those that do least alone.
 _CANDIDATES = 24
 # Units that are removed between two certificates, at first.
@@ -97,3 +102,18 @@ class KeptLabels:
     def _certified(self, kept: BoolArray) -> bool:
         pruned = self.hidden.pruned(self.hidden.split(kept))
         return self.rows.all_hold(pruned, MOST_BOXES, self.deadline)
+
+
+def kept_rows(
+    network: DeepNetwork, rows: FloatArray, radius: float, within: Box | None, deadline: Deadline
+) -> LabelledBoxes:
+    """The boxes around rows on which the network is proven to keep the row's label."""
+    boxes = [Box.around(row, radius, within) for row in rows]
+    low, high = (
+        np.array([getattr(box, end) for box in boxes]).reshape(rows.shape)
+        for end in ("low", "high")
+    )
+    labels = network.logits(rows).argmax(axis=1) if len(rows) else np.zeros(0, int)
+    given = LabelledBoxes(Region(low, high, None), labels)
+    until = deadline.within(_SHARE * deadline.remaining)
+    return given.chosen(np.flatnonzero(~given.open(network, MOST_BOXES, until)))
