@@ -11,9 +11,11 @@ from slth.cli.models import read_model
 from slth.cli.numbers import OptionalWhole, Whole
 from slth.cli.output import BoundsLine, announce_compilation, print_json, stdout
 from slth.cli.outputs import after_answer, require_writable
+from slth.cli.proofs import pair_proof_in_words, require_provable, written_pair_proof
 from slth.cli.where import Where, rows_of
 from slth.doors.files import write_network, writer_for
 from slth.errors import InvalidInput
+from slth.pair_proof import PairClaim
 from slth.pruning.trained import compress as fewer
 from slth.pruning.trained.compression import Granularity
 
@@ -35,6 +37,7 @@ def compress(
     fold: bool = False,
     compensate: bool = False,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    proof: Path | None = None,
     layers: str | None = None,
     time_limit: float = 60.0,
     seed: Whole = 0,
@@ -47,7 +50,8 @@ def compress(
     Give one of --eps, --units (or --weights), --ratio, --agree-on, and the inputs that count:
     --box or --ball.
 
-    Exit code 0: the smaller network keeps the claim; 2: bad usage or input.
+    Exit code 0: the smaller network keeps the claim; 1: no proof of it was found for --proof; 2:
+    bad usage or input.
 
     Parameters
     ----------
@@ -78,6 +82,9 @@ def compress(
         changes biases: more than pruning.
     out
         The file to write the smaller network to (.onnx, .safetensors, .npz).
+    proof
+        The file to write a proof to, with --eps and --out: slth check PROOF MODEL OUT verifies,
+        without the certifier, that both are within --eps. It has --time-limit again.
     layers
         The architecture of the model if it is a state of dense layers: 4,8,relu,3.
     time_limit
@@ -89,7 +96,14 @@ def compress(
     json
         Print one JSON object.
     """
-    require_writable(force, out=out)
+    require_writable(force, out=out, proof=proof)
+    if proof is not None and out is None:
+        raise InvalidInput(
+            "--proof without --out",
+            got="no file of the smaller network",
+            expected="both: a proof is about two networks",
+            fix="Pass --out, too.",
+        )
     if out is not None:
         writer_for(out)
     network = read_model(model, layers)
@@ -101,6 +115,7 @@ def compress(
             expected="one",
             fix="Use --box, or --agree-on X.npy R for boxes around rows.",
         )
+    require_provable(proof, domains, None if eps is not None else "--eps")
     announce_compilation()
     with BoundsLine() as report:
         found = fewer(
@@ -120,6 +135,10 @@ def compress(
             seed=seed,
             report=report,
         )
+    facts = None
+    if proof is not None and eps is not None:
+        both = (network, found.network)
+        facts = written_pair_proof(proof, both, domains[0], PairClaim(eps), time_limit)
     if json:
         result: dict[str, object] = {
             "status": str(found.status),
@@ -131,11 +150,14 @@ def compress(
             "least_weights": found.least_weights,
             "error": {"lower": found.error.lower, "upper": found.error.upper},
             "stats": found.stats,
+            **({} if proof is None else {"proof": facts}),
         }
         print_json(result)
     else:
         stdout.print(found.table(), highlight=False, markup=False)
+        if proof is not None:
+            stdout.print(pair_proof_in_words(facts), highlight=False, markup=False)
     if out is not None:
         with after_answer():
             write_network(found.network, out)
-    return 0
+    return 0 if facts or proof is None else 1
