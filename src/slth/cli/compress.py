@@ -56,7 +56,7 @@ def compress(
     Parameters
     ----------
     model
-        A network file (.onnx, .safetensors, .npz, .nnet, .pt); units go of layers in a row only.
+        A network file (.onnx, .safetensors, .npz, .nnet, .pt). Units joined by a skip go together.
     eps
         The fewest units (or weights) with a certified error of at most this.
     units

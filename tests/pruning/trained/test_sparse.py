@@ -12,6 +12,7 @@ from slth.certify.deep.program import program_of
 from slth.certify.deep.region import Region
 from slth.pruning.trained.connections import Connections
 from slth.pruning.trained.effects import certified_effects, sampled_effects
+from slth.pruning.trained.evaluated import margin_of
 from slth.pruning.trained.idle import idle_weights
 from slth.pruning.trained.least import least_weights
 from tests.certify.deep.networks import KINDS
@@ -187,6 +188,46 @@ def test_the_table_counts_weights():
         assert word in text
     assert "weights" in repr(found)
     assert found.least_units == 0
+
+
+def test_a_constant_may_be_within_eps_of_all_values():
+    # relu(x + 2) is within 1.01 of 2 on [-1, 1], though its values are 2 apart.
+    network = slth.DeepNetwork([slth.Dense([[1.0]], [2.0]), slth.Dense([[1.0]])])
+    points = np.linspace(-1.0, 1.0, 33)[:, None]
+    parts = Connections(network)
+    assert least_weights(parts, points, LINE, 1.01) == 0
+    assert least_weights(parts, points, LINE, 0.99) == 2
+    both = slth.DeepNetwork([slth.Dense(np.eye(2), [2.0, 2.0]), slth.Dense([[1.0, 0.505]])])
+    corners = np.array([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0]])
+    # The second input moves the output by 1.01 alone.
+    assert least_weights(Connections(both), corners, LINE, 0.5) == 3
+    assert least_weights(Connections(both), corners, LINE, 0.51) == 2
+
+
+@pytest.mark.parametrize("place", ["body", "before"])
+def test_the_margin_holds_what_weights_are_known_up_to(place):
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(3, 3)) for _ in range(3)]
+
+    def built(shift, off):
+        moved = [weight + shift for weight in weights[:2]]
+        layers = [slth.Dense(moved[0], weight_rounding=off if place == "before" else None)]
+        layers.append(slth.Dense(moved[1], weight_rounding=off if place == "body" else None))
+        last = slth.Dense(weights[2])
+        return slth.DeepNetwork([layers[0], slth.Residual((layers[1],)), last])
+
+    points = rng.uniform(-1.0, 1.0, (50, 3))
+    off = np.full((3, 3), 0.01)
+    margin = margin_of(built(0.0, off), points)
+    one = built(0.0, None)(points)
+    signs = 0.01 * rng.choice([-1.0, 1.0], (3, 3))
+    first, block, last = built(0.0, None).items
+    if place == "before":
+        first = slth.Dense(first.weight + signs)
+    else:
+        block = slth.Residual((slth.Dense(block.body[0].weight + signs),))
+    other = slth.DeepNetwork([first, block, last])(points)
+    assert np.abs(other - one).max() <= margin <= 50.0 * np.abs(other - one).max()
 
 
 BAD = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from slth.deep import DeepNetwork
@@ -19,14 +20,15 @@ from slth.errors import (
     require_seed,
     require_time_limit,
 )
-from slth.layers import FloatArray
+from slth.layers import FloatArray, Residual
 from slth.limits import Deadline, Report, silent, stopped_by_interrupt
 from slth.pruning.trained.compression import Compression, Granularity
 from slth.pruning.trained.connections import Connections
-from slth.pruning.trained.free import free_units
+from slth.pruning.trained.free import Free, free_units
 from slth.pruning.trained.hidden import HiddenUnits
 from slth.pruning.trained.idle import idle_weights
-from slth.pruning.trained.judge import Found, Judge
+from slth.pruning.trained.joined import JoinedUnits
+from slth.pruning.trained.judge import Found, Judge, Removable
 from slth.pruning.trained.means import Compensated, means_of
 from slth.pruning.trained.search import Removal
 from slth.pruning.trained.sparse import WeightRemoval
@@ -76,7 +78,7 @@ def compress(
     units that can go for nothing.
 
     Args:
-        model: anything that `slth.as_network` takes; units go of layers in a row only.
+        model: anything that `slth.as_network` takes. Units joined by a skip go together.
         domain: Ball, Box or Orthant.
         granularity: "neurons" or "weights".
         merge: whether a unit may also take over what reads another that is a multiple of it. That
@@ -92,10 +94,10 @@ def compress(
         report: called with the units left.
 
     Raises:
-        InvalidInput: none or several of those, values out of range; units and residual blocks;
-            merge, fold, compensate or units with weights, weights with neurons; fold with
-            an eps below what it rounds, or with agree_on on a domain that is no Box (boxes around
-            rows may leave it); compensate with agree_on.
+        InvalidInput: none or several of those, values out of range; merge, fold or compensate
+            with residual blocks; merge, fold, compensate or units with weights, weights with
+            neurons; fold with an eps below what it rounds, or with agree_on on a domain that is no
+            Box (boxes around rows may leave it); compensate with agree_on.
     """
     network = DeepNetwork.of(as_network(model))
     given = {"eps": eps, "units": units, "weights": weights, "ratio": ratio, "agree_on": agree_on}
@@ -125,8 +127,14 @@ def compress(
         )
     seed, limit = require_seed(seed), require_time_limit(time_limit)
     single = granularity == "weights"
-    if not single:
-        HiddenUnits(network)
+    skips = any(isinstance(item, Residual) for item in network.items)
+    if skips and (merge or fold or compensate):
+        raise InvalidInput(
+            "merge, fold or compensate with residual blocks",
+            got=repr(network),
+            expected="removal alone: a skip passes the units on",
+            fix="Leave them out.",
+        )
     started = Deadline()
     with stopped_by_interrupt(started):
         if single:
@@ -137,9 +145,7 @@ def compress(
             run = WeightRemoval(parts, judge, report)
             sizes, count = [int(mask.sum()) for mask in parts.split(parts.present)], weights
         else:
-            free = free_units(network, domain, merge=merge, fold=fold)
-            hidden = HiddenUnits(free.network)
-            parts = Compensated(hidden, means_of(hidden, domain)) if compensate else hidden
+            hidden, parts, free = _units(network, domain, merge, fold, compensate)
             judge = Judge(parts, hidden, free, domain, started.within(limit), seed)
             run = Removal(hidden, judge, report)
             sizes, count = hidden.widths, units
@@ -151,6 +157,20 @@ def compress(
         else:
             found = run.budget(_budget(chosen[0], sizes, count, ratio))
         return _compression(network, run, found)
+
+
+def _units(
+    network: DeepNetwork, domain: Domain, merge: bool, fold: bool, compensate: bool
+) -> tuple[HiddenUnits | JoinedUnits, Removable, Free]:
+    """The hidden units, how they go, and what goes for nothing (with residual blocks: nothing)."""
+    if any(isinstance(item, Residual) for item in network.items):
+        joined = JoinedUnits(network)
+        whole = np.ones(joined.total, np.bool_)
+        return joined, joined, Free(network, whole, ~whole, 0, 0, 0)
+    free = free_units(network, domain, merge=merge, fold=fold)
+    hidden = HiddenUnits(free.network)
+    parts = Compensated(hidden, means_of(hidden, domain)) if compensate else hidden
+    return hidden, parts, free
 
 
 def _require_fitting(granularity: Granularity, asked: str, more: list[str]) -> None:

@@ -23,7 +23,8 @@ class Compression(Rebuilt):
     Attributes:
         network: the smaller network; with single weights removed, one of the same shape whose
             other weights are exactly 0.
-        kept: which are left: bool [width], one for each hidden layer; of single weights, bool of
+        kept: which are left: bool [width], one for each hidden layer (layers whose units a skip
+            joins have one in common); of single weights, bool of
             the weight's shape, one for each layer that has weights.
         error: enclosure of sup max_i |network_i - original_i| over the domain.
         status: "optimal" (no network of fewer units, or weights, keeps the claim) or "feasible"

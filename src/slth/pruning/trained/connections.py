@@ -67,6 +67,10 @@ class Connections:
         )
         return replace(self.network, items=items)
 
+    def compared(self, kept: BoolArray) -> DeepNetwork:
+        """The same network, for certificates."""
+        return self.without(kept)
+
     def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
         """The values without the other weights, in floats: [points, outputs]."""
         return self.without(kept).logits(points)

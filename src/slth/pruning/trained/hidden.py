@@ -35,7 +35,7 @@ class HiddenUnits:
     """A network whose hidden units may go.
 
     Attributes:
-        network: without residual blocks.
+        network: without residual blocks (for those: `slth.pruning.trained.joined`).
     """
 
     network: DeepNetwork
@@ -46,7 +46,7 @@ class HiddenUnits:
                 "network with residual blocks",
                 got=repr(self.network),
                 expected="layers in a row: units joined by a skip can only go together",
-                fix="Compress the layers before and after the blocks by themselves.",
+                fix="Pass the network to slth.compress, which knows which go together.",
             )
 
     @cached_property
@@ -90,14 +90,27 @@ class HiddenUnits:
             if not isinstance(item, Dense | Conv):
                 items.append(item)
                 continue
-            layer = item if alive is None else _reading(item, alive)
+            layer = item if alive is None else reading(item, alive)
             alive = next(masks, None)
-            items.append(layer if alive is None else _rows(layer, alive))
+            items.append(layer if alive is None else rows(layer, alive))
         return self.with_items(items)
 
     def without(self, kept: BoolArray) -> DeepNetwork:
         """`pruned`, of one mask for all units."""
         return self.pruned(self.split(kept))
+
+    def compared(self, kept: BoolArray) -> DeepNetwork:
+        """The same function in the shape that certificates know best: units of dense layers are
+        matched, images are compared place by place, so channels that are gone are zeros."""
+        if all(isinstance(layer, Dense) for layer in self.layers):
+            return self.without(kept)
+        masks = iter(self.split(kept))
+        items = list(self.items)
+        for place, item in enumerate(items):
+            if isinstance(item, Dense | Conv):
+                mask = next(masks, None)
+                items[place] = item if mask is None else zeroed(item, mask)
+        return self.with_items(items)
 
     def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
         """`values`, of one mask for all units."""
@@ -105,7 +118,7 @@ class HiddenUnits:
 
     def with_items(self, items: Sequence[Item]) -> DeepNetwork:
         """The network with other items, every activation among them."""
-        return replace(self.network, items=_explicit(items))
+        return replace(self.network, items=as_they_stand(items))
 
     def values(
         self, points: FloatArray, kept: Sequence[BoolArray], means: Sequence[FloatArray] = ()
@@ -139,7 +152,7 @@ class HiddenUnits:
         return list(zip(steps, [*own, False][: len(steps)], strict=True))  # type: ignore[arg-type]
 
 
-def _reading(layer: Affine, alive: BoolArray) -> Affine:
+def reading(layer: Affine, alive: BoolArray) -> Affine:
     """The layer without the inputs that come from units that are gone."""
     inputs = alive
     if isinstance(layer, Dense):
@@ -148,7 +161,7 @@ def _reading(layer: Affine, alive: BoolArray) -> Affine:
     return replace(layer, weight=layer.weight[:, inputs], weight_rounding=off)
 
 
-def _rows(layer: Affine, kept: BoolArray) -> Affine:
+def rows(layer: Affine, kept: BoolArray) -> Affine:
     """The layer without the units that are gone."""
     chosen = {
         name: None if part is None else part[kept]
@@ -162,7 +175,18 @@ def _rows(layer: Affine, kept: BoolArray) -> Affine:
     return replace(layer, **chosen)
 
 
-def _explicit(items: Sequence[Item]) -> tuple[Item, ...]:
+def zeroed(layer: Affine, kept: BoolArray) -> Affine:
+    """The layer whose units that are gone are 0."""
+    parts = {
+        name: None
+        if (part := getattr(layer, name)) is None
+        else np.where(kept.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0)
+        for name in ("weight", "bias", "weight_rounding", "bias_rounding")
+    }
+    return replace(layer, **parts)
+
+
+def as_they_stand(items: Sequence[Item]) -> tuple[Item, ...]:
     """The items as they stand: a list without activations says so."""
     if len(items) > 1 and not any(isinstance(item, Activation) for item in items):
         return (items[0], Identity(), *items[1:])

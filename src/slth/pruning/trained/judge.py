@@ -59,6 +59,10 @@ class Removable(Protocol):
         """The network without the others."""
         ...
 
+    def compared(self, kept: BoolArray) -> DeepNetwork:
+        """The same function as `without`, in the shape that certificates compare best."""
+        ...
+
     def margin(self, points: FloatArray) -> float:
         """What `outputs` can be off by at the points, at most."""
         ...
@@ -136,14 +140,14 @@ class Judge:
         """The error over the domain, enclosed."""
         if not (self.free.needed & ~kept).any():
             return self.as_given(kept)
-        pruned = self.written(kept)
+        pruned = self.free.plain(self.parts.compared(kept))
         limit = max(seconds, 1e-3) if math.isfinite(seconds) else None
         return certify(pruned, self._base, domain=self.domain, eps=eps, time_limit=limit)
 
     @cached_property
     def _base(self) -> DeepNetwork:
         """The network without what goes for nothing: equal on the domain, within what it states."""
-        return self.plain.without(self.free.needed)
+        return self.plain.compared(self.free.needed)
 
     def written(self, kept: BoolArray) -> DeepNetwork:
         """The network that is left, of floats alone."""
@@ -160,7 +164,8 @@ class Judge:
         """At least the error over the domain, by one relaxation: what certificates begin with, some
         milliseconds."""
         region = Region.of(self.domain, self.parts.network.d)
-        difference = Difference.of(program_of(self.written(kept), self._base), region)
+        pruned = self.free.plain(self.parts.compared(kept))
+        difference = Difference.of(program_of(pruned, self._base), region)
         return float(relax(difference, region).highest().max())
 
     def every_subset(self, eps: float) -> Found | None:

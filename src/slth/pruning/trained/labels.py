@@ -15,6 +15,7 @@ from slth.layers import FloatArray
 from slth.limits import Deadline
 from slth.network import BoolArray
 from slth.pruning.trained.hidden import HiddenUnits
+from slth.pruning.trained.joined import JoinedUnits
 
 # Boxes that one row may be cut into: a second or less for a hundred units.
 MOST_BOXES = 256
@@ -38,7 +39,7 @@ class KeptLabels:
         report: called with the units left.
     """
 
-    hidden: HiddenUnits
+    hidden: HiddenUnits | JoinedUnits
     rows: LabelledBoxes
     deadline: Deadline
     report: Callable[[int], None]

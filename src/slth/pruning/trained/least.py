@@ -24,6 +24,7 @@ from slth.domain import Box, Domain
 from slth.layers import Dense, FloatArray, Residual
 from slth.pruning.trained.connections import Connections
 from slth.pruning.trained.hidden import HiddenUnits
+from slth.pruning.trained.joined import JoinedUnits
 from slth.rounding.outward import UNIT
 
 # Points at which each input is moved by itself.
@@ -32,7 +33,7 @@ _FEW_POINTS = 32
 _MOST_POINTS = 512
 
 
-def least_units(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:
+def least_units(hidden: HiddenUnits | JoinedUnits, points: FloatArray, eps: float) -> int:
     """Every network of fewer of the hidden units has an error above eps at one of the points.
 
     Args:
@@ -40,7 +41,8 @@ def least_units(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:
         points: float64 [n, d], of the domain.
         eps: the error allowed.
     """
-    if not hidden.widths or hidden.network.last == "relu":
+    if isinstance(hidden, JoinedUnits) or not hidden.widths or hidden.network.last == "relu":
+        # A skip passes by what is gone.
         return 0
     if len(hidden.widths) > 1 or not all(isinstance(layer, Dense) for layer in hidden.layers):
         return _one_a_layer(hidden, points, eps)

@@ -89,6 +89,10 @@ class Compensated:
         """Whether there is a network of these units."""
         return self.hidden.possible(kept)
 
+    def compared(self, kept: BoolArray) -> DeepNetwork:
+        """The same network, for certificates."""
+        return self.without(kept)
+
     def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
         """The values in floats, [points, outputs]."""
         return self.hidden.values(points, self.hidden.split(kept), self.means)

@@ -14,6 +14,7 @@ from slth.layers import FloatArray
 from slth.limits import Progress, Report
 from slth.network import BoolArray
 from slth.pruning.trained.hidden import HiddenUnits
+from slth.pruning.trained.joined import JoinedUnits
 from slth.pruning.trained.judge import ENUMERATED, Found, Judge
 from slth.pruning.trained.labels import KeptLabels, kept_rows
 from slth.pruning.trained.least import least_units
@@ -35,7 +36,7 @@ class Removal:
         report: as for `slth.compress`.
     """
 
-    hidden: HiddenUnits
+    hidden: HiddenUnits | JoinedUnits
     judge: Judge
     report: Report
 
