@@ -48,9 +48,10 @@ def certify_many(
 ) -> Enclosures:
     """Enclose sup |net(x) - target(x)| over ||x||_2 <= radius for many pairs of networks.
 
-    The enclosures are those of `certify`, pair by pair; d <= 4 and up to 64 units together cost a
-    fraction of a millisecond each. Pairs that need more than a few thousand nodes share what is
-    left of the time when all others are done.
+    The guarantees are those of `certify`, pair by pair; d <= 4 and up to 64 units together cost a
+    fraction of a millisecond each, by a compiled search that `certify` asks second where d > 2.
+    Pairs that need more than a few thousand nodes share what is left of the time when all others
+    are done.
 
     Args:
         nets, targets: networks of one input dimension, or lists of them, as in `certify`; one of
