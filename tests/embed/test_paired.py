@@ -96,6 +96,18 @@ def test_against_exact_rationals(seed):
     )
 
 
+def test_errors_of_the_first_layer_count_on_both_sides_of_zero():
+    rng = np.random.default_rng(2)
+    target = networks(rng)[0]
+    first, *rest = target.items
+    noise = 0.01 * rng.standard_normal(first.weight.shape)
+    other = slth.DeepNetwork((Dense(first.weight + noise, first.bias), *rest))
+    for domain in DOMAINS:
+        points = inside(domain, 4000, target.d, rng)
+        reached = float(np.abs(other(points) - target(points)).max())
+        assert reached <= between(target, other, domain) <= 12.0 * reached
+
+
 def test_a_deep_embedding_is_nearer_than_norms_say():
     rng = np.random.default_rng(5)
     target = mlp(
