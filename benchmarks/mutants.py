@@ -44,6 +44,9 @@ _PATTERNS = ("tests/certify/test_patterns.py",)
 _MASKS = ("tests/pruning/neurons/test_enumeration.py",)
 _FOLD = ("tests/pruning/trained/test_fold.py",)
 
+_SPARSE = ("tests/pruning/trained/test_sparse.py",)
+_PAIRED = ("tests/embed/test_paired.py",)
+
 MUTANTS = [
     Mutant(
         "kinks: what a dual value rounds",
@@ -114,6 +117,55 @@ MUTANTS = [
         "is None else inner.bias_off + ",
         "is None else 0.0 * inner.bias_off + ",
         _KINKS,
+    ),
+    Mutant(
+        "values two eps apart of a constant",
+        "pruning/trained/least.py",
+        "bound = 2.0 * (eps + parts.margin(points))",
+        "bound = eps + parts.margin(points)",
+        _SPARSE,
+    ),
+    Mutant(
+        "an input that moves outputs by two eps",
+        "pruning/trained/least.py",
+        "> 2.0 * (eps + parts.margin(both))",
+        "> eps + parts.margin(both)",
+        _SPARSE,
+    ),
+    Mutant(
+        "what weights of a residual body are known up to",
+        "pruning/trained/evaluated.py",
+        "off + more_off",
+        "off",
+        _SPARSE,
+    ),
+    Mutant(
+        "dead units' weights that always go",
+        "pruning/trained/idle.py",
+        "hidden.split(~unread)",
+        "hidden.split(free.needed)",
+        _SPARSE,
+    ),
+    Mutant(
+        "a box to one side of a ball's center",
+        "certify/deep/region.py",
+        "self.low >= ball.center, self.high <= ball.center",
+        "self.high >= ball.center, self.low <= ball.center",
+        _PAIRED,
+    ),
+    Mutant(
+        "the side that draws a ball's bound",
+        "certify/deep/region.py",
+        "above[:, None, :] & (rows < 0.0)",
+        "above[:, None, :] & (rows > 0.0)",
+        _PAIRED,
+    ),
+    Mutant(
+        "the negative side of inputs",
+        "embed/paired.py",
+        "np.concatenate([eye, -eye])",
+        "np.concatenate([eye, eye])",
+        _PAIRED,
     ),
     Mutant(
         "what rounding takes from a mask's bound",

@@ -78,3 +78,37 @@ def test_labels_of_rows(tmp_path, capsys, ending):
         points = row + rng.uniform(-0.01, 0.01, (100, 2))
         kept += (small(points).argmax(axis=1) == network(row).argmax()).all()
     assert kept >= found["stats"]["rows"]
+
+
+def test_single_weights(tmp_path, capsys):
+    slth.write_network(NETWORK, tmp_path / "net.npz")
+    out = tmp_path / "sparse.npz"
+    words = ["compress", tmp_path / "net.npz", "--box", -1, 1, "--granularity", "weights"]
+    found = printed(capsys, *words, "--weights", 6, "-o", out)
+    assert found["granularity"] == "weights"
+    assert found["weights"] == sum(np.sum(mask) for mask in found["kept"]) <= 6
+    sparse = slth.read_network(out)
+    assert sum(np.count_nonzero(layer.weight) for layer, _ in sparse.affine()) == found["weights"]
+    x = np.linspace(-1.0, 1.0, 41)[:, None]
+    assert np.abs(sparse(x) - NETWORK(x)).max() <= found["error"]["upper"]
+    assert run([str(word) for word in (*words, "--units", 2)]) == 2
+    assert "granularity" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("granularity", ["neurons", "weights"])
+def test_a_written_proof_of_the_smaller_network(tmp_path, capsys, granularity):
+    rng = np.random.default_rng(0)
+    first = slth.Dense(rng.normal(size=(6, 2)), rng.normal(size=6))
+    net = slth.DeepNetwork([first, slth.Dense(rng.normal(size=(2, 6)) * [1, 1, 1, 1, 0.01, 0.01])])
+    paths = [tmp_path / name for name in ("net.npz", "small.npz", "small.proof")]
+    slth.write_network(net, paths[0])
+    words = ["compress", paths[0], "--box", -1, 1, "--eps", 0.2, "--granularity", granularity]
+    found = printed(capsys, *words, "-o", paths[1], "--proof", paths[2])
+    assert found["proof"]["verified"] is True
+    assert run(["check", *map(str, (paths[2], paths[0], paths[1])), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verified"] is True
+    # It is about these two networks alone.
+    assert run(["check", *map(str, (paths[2], paths[0], paths[0])), "--json"]) == 1
+    capsys.readouterr()
+    for wrong in (words, [*words[:5], "--ratio", 0.5, "-o", paths[1]]):
+        assert run([str(word) for word in (*wrong, "--proof", paths[2], "--force")]) == 2

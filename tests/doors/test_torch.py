@@ -439,6 +439,26 @@ def test_masks_on_a_module_are_the_network_without_the_units(make, shape, widths
     np.testing.assert_allclose(slth.as_network(module, input_shape=shape)(x), values, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("make", "shape"), [(Functional, (4,)), (Auto, (4,)), (small_image, IMAGE_SHAPE)]
+)
+def test_masks_of_single_weights_on_a_module(make, shape):
+    torch.manual_seed(0)
+    module = make()
+    whole = slth.DeepNetwork.of(slth.as_network(module, input_shape=shape))
+    found = slth.compress(
+        whole, slth.Box(-1.0, 1.0), ratio=0.6, granularity="weights", time_limit=5.0
+    )
+    assert apply_masks(module, found.kept) is module
+    assert prune.is_pruned(module)
+    masked = slth.DeepNetwork.of(slth.as_network(module, input_shape=shape))
+    for (one, _), (other, _) in zip(masked.affine(), found.network.affine(), strict=True):
+        np.testing.assert_array_equal(one.weight, other.weight)
+        np.testing.assert_array_equal(one.bias, other.bias)
+    with pytest.raises(slth.InvalidInput, match="kept units"):
+        apply_masks(make(), [*found.kept[:-1], found.kept[-1].T])
+
+
 class Raised(Functional):
     """A masked unit would still add 0.5."""
 

@@ -13,6 +13,7 @@ from slth.network import Mask, ReLUNetwork, neuron, random_network
 from slth.report import figures
 from slth.report.along import interval
 from slth.report.bin_history import bin_history, lay_bins
+from slth.report.kept_figure import Kept, kept_page, kept_panel
 from slth.report.pruning_figure import best_subset
 from slth.report.shown_ticket import RADIUS, ShownTicket, choose_ticket
 from slth.report.state_lines_figure import state_lines_panel
@@ -222,3 +223,21 @@ def test_alignment_of_an_empty_mask_is_refused():
         figures.breakpoint_alignment(
             net, neuron([1.0, 0.0]), Mask.of_units(np.zeros(5, dtype=bool), 2), 0.1
         )
+
+
+def test_both_curves_of_what_is_kept():
+    points = [
+        Kept(name, kind, share, error, 0.5 * error)
+        for name in ("a <b>", "c")
+        for kind, error in (("neurons", 0.5), ("weights", 0.125))
+        for share in (0.75, 0.25)
+    ]
+    panel = kept_panel(points)
+    curves = {curve.name: list(curve.x) for curve in panel.figure.data}
+    assert list(curves) == ["a <b>, neurons", "a <b>, weights", "c, neurons", "c, weights"]
+    assert all(shares == [0.25, 0.75] for shares in curves.values())
+    assert next(entry.html for entry in panel.legend) == "a &lt;b&gt;, neurons"
+    page = kept_page(points)
+    assert page.startswith("<!DOCTYPE html>")
+    assert "Certified error against what is kept" in page
+    assert "a <b>" not in page.split("<script>")[0]

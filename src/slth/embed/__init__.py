@@ -34,10 +34,11 @@ from slth.threads import usable_threads
 __all__ = ["Embedding", "embed", "load"]
 
 # Plans aim a little below eps, nearer once the layers' errors are known, and again a little below
-# with every miss. An error well below eps is tried once with fewer samples.
+# with every miss. An error well below eps is tried a few times with fewer samples.
 _AIM = 0.9
 _NEAR = 0.97
-_WELL_USED = 0.4
+_WELL_USED = 0.85
+_FEWER = 3
 _ATTEMPTS = 8
 
 
@@ -112,7 +113,7 @@ def embed(
         run = _Embedder(network, goal, where, eps, seed, construction, threads, report, deadline)
         best = tried = run.embedded(parts, math.inf if deadline.expired else _AIM * eps)
         for attempt in range(1, _ATTEMPTS):
-            if best.error <= eps and (attempt > 1 or best.error >= _WELL_USED * eps):
+            if best.error <= eps and (attempt > _FEWER or best.error >= _WELL_USED * eps):
                 break
             if deadline.expired or all(part.exhausted(tried.plans) for part in parts):
                 break

@@ -9,6 +9,7 @@ import numpy as np
 
 from slth.deep import DeepNetwork
 from slth.embed.certificate import LayerErrors, certified_error
+from slth.embed.paired import paired_error
 from slth.embed.reach import Even, signed
 from slth.embed.samples import SPARE_COPIES, Layer, LayerPlan, copied_pools, split_pools
 from slth.embed.shape import Shape, Target, network_of
@@ -56,7 +57,8 @@ def signed_kernel(layer: Layer, kernel: FloatArray) -> FloatArray:
 def error_of(
     target: Target, layers: Sequence[Layer], solved: Sequence[Solved], domain: Even
 ) -> float:
-    """The certified error of these masks: see slth.embed.certificate."""
+    """The certified error of these masks: see slth.embed.certificate and, where no unit has copies,
+    slth.embed.paired; the smaller bound of the two."""
     errors = []
     for k, (layer, part) in enumerate(zip(layers, solved, strict=True)):
         wanted = np.repeat(signed_kernel(layer, target.kernels[k]), layer.copies, axis=0)
@@ -72,7 +74,16 @@ def error_of(
                 block=layer.shape.block,
             )
         )
-    return certified_error(errors, domain)
+    bound = certified_error(errors, domain)
+    if any(layer.copies > 1 or layer.stacked for layer in layers):
+        return bound
+    kernels = [
+        signed_kernel(layer, kernel) for layer, kernel in zip(layers, target.kernels, strict=True)
+    ]
+    effective = [part.kernel for part in solved], [part.bias for part in solved]
+    shape = target.network.shape
+    wanted = kernels, target.biases
+    return min(bound, paired_error(target.shapes, wanted, effective, domain, shape))
 
 
 def widths(layers: Sequence[Layer]) -> list[int]:

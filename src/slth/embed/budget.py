@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slth.embed.certificate import LayerErrors, certified_error, stated
+from slth.embed.paired import paired_error
 from slth.embed.reach import Even, signed
 from slth.embed.samples import LEAST_SAMPLES, MOST_SAMPLES, LayerPlan, example
 from slth.embed.shape import Target
@@ -79,11 +80,11 @@ def parts_of(
         replicas = MOST_SAMPLES // 2 if copies and k + 1 < len(target.shapes) else 1
         if kernel.any():
             rms, scale = _measured(kernel, rng, deadline, split=not bound)
-            weight = _kappa(target, domain, k, False, rng)
+            weight = _kappa(target, domain, k, False, rng, copies)
             parts.append(Part(k, False, kernel.size * sides * replicas, weight, rms, scale))
         if bias.any():
             rms, scale = _measured(bias, rng, deadline, split=True)
-            weight = _kappa(target, domain, k, True, rng)
+            weight = _kappa(target, domain, k, True, rng, copies)
             parts.append(Part(k, True, bias.size * replicas, weight, rms, scale))
     return parts
 
@@ -158,21 +159,37 @@ def _measured(
     return rms, scale
 
 
-def _kappa(target: Target, domain: Even, place: int, bias: bool, rng: np.random.Generator) -> float:
+def _kappa(
+    target: Target,
+    domain: Even,
+    place: int,
+    bias: bool,
+    rng: np.random.Generator,
+    copies: bool,
+) -> float:
     """The certificate of a network with normal errors of rms 1 in one part, per unit of rms."""
-    layers = []
-    for k, (shape, kernel, vector) in enumerate(
-        zip(target.shapes, target.kernels, target.biases, strict=True)
-    ):
+    layers: list[LayerErrors] = []
+    sides = 2 if signed(domain) else 1
+    wanted = [
+        np.concatenate([kernel, -kernel], axis=1) if k == 0 and sides == 2 else kernel
+        for k, kernel in enumerate(target.kernels)
+    ]
+    moved, shifted = list(wanted), list(target.biases)
+    for k, (shape, vector) in enumerate(zip(target.shapes, target.biases, strict=True)):
         operator = target.operators[k]
         spread = np.repeat(vector, shape.area)
         error, bias_error = None, np.zeros(len(spread))
         if k == place and bias:
             bias_error = np.full(len(spread), _SMALL)
+            shifted[k] = vector + _SMALL * rng.choice([-1.0, 1.0], len(vector))
         elif k == place:
-            sides = 2 if k == 0 and signed(domain) else 1
-            noise = rng.standard_normal((kernel.shape[0], sides * kernel.shape[1], shape.taps))
+            noise = rng.standard_normal(wanted[k].shape)
             error = shape.operator(noise * _SMALL)
+            moved[k] = wanted[k] + noise * _SMALL
         layers.append(LayerErrors(operator, spread, error, bias_error, operator, shape.block))
+    bound = certified_error(layers, domain)
+    if not copies:
+        both = (wanted, target.biases), (moved, shifted)
+        bound = min(bound, paired_error(target.shapes, *both, domain, target.network.shape))
     # As stated, since the numbers of samples must not depend on the machine.
-    return stated(certified_error(layers, domain)) / _SMALL
+    return stated(bound) / _SMALL

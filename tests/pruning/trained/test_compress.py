@@ -155,11 +155,6 @@ def test_bad_input(options):
         slth.compress(trained(0, (4,)), BOX, **options)
 
 
-def test_skips_are_refused():
-    with pytest.raises(slth.InvalidInput, match="residual"):
-        slth.compress(KINDS["residual"](np.random.default_rng(0)), BOX, eps=0.1)
-
-
 def test_labels_of_no_provable_row_remove_nothing():
     network = trained(3, (6,), outputs=3)
     rows = np.zeros((2, 3))

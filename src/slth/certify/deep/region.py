@@ -125,7 +125,10 @@ class Region:
         if self.ball is not None:
             ball = self.ball
             largest_entry = np.maximum(size.max(axis=-1), TINY)
-            scaled = rows / largest_entry[..., None]
+            # On a box to one side of the center what draws to the other side adds nothing.
+            above, below = self.low >= ball.center, self.high <= ball.center
+            idle = above[:, None, :] & (rows < 0.0) | below[:, None, :] & (rows > 0.0)
+            scaled = np.where(idle, 0.0, rows / largest_entry[..., None])
             length = largest_entry * np.sqrt(np.einsum("bmd,bmd->bm", scaled, scaled)) * ball.radius
             around = rows @ ball.center + length
             around += 2.0 * terms * UNIT * (size @ np.abs(ball.center) + length) + TINY

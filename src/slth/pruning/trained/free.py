@@ -73,8 +73,7 @@ def free_units(
     if fold:
         network, places, gone = folded(network, domain)
     hidden = HiddenUnits(network)
-    unread = np.concatenate([_unread(hidden, place) for place in range(len(hidden.widths))] or [[]])
-    unread = unread.astype(np.bool_)
+    unread = unread_units(hidden)
     dead = _dead(hidden, domain) & ~unread
     first = np.arange(hidden.total) < (hidden.widths[0] if hidden.widths else 0)
     needed = ~(unread | dead)
@@ -91,6 +90,12 @@ def free_units(
         gone,
         places,
     )
+
+
+def unread_units(hidden: HiddenUnits) -> BoolArray:
+    """bool [units]: hidden units that nothing reads."""
+    found = [_unread(hidden, place) for place in range(len(hidden.widths))]
+    return np.concatenate(found) if found else np.zeros(0, np.bool_)
 
 
 def _unread(hidden: HiddenUnits, place: int) -> BoolArray:

@@ -27,7 +27,7 @@ from slth.layers import (
     spelled_out,
 )
 from slth.network import BoolArray
-from slth.rounding.outward import UNIT
+from slth.pruning.trained.evaluated import margin_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class HiddenUnits:
     """A network whose hidden units may go.
 
     Attributes:
-        network: without residual blocks.
+        network: without residual blocks (for those: `slth.pruning.trained.joined`).
     """
 
     network: DeepNetwork
@@ -46,7 +46,7 @@ class HiddenUnits:
                 "network with residual blocks",
                 got=repr(self.network),
                 expected="layers in a row: units joined by a skip can only go together",
-                fix="Compress the layers before and after the blocks by themselves.",
+                fix="Pass the network to slth.compress, which knows which go together.",
             )
 
     @cached_property
@@ -77,9 +77,9 @@ class HiddenUnits:
         """One mask a layer from one for all units."""
         return list(np.split(flat, np.cumsum(self.widths)[:-1])) if self.widths else []
 
-    def possible(self, flat: BoolArray) -> bool:
+    def possible(self, kept: BoolArray) -> bool:
         """Whether there is a network of these units: a convolution needs a channel."""
-        parts = zip(self.layers[:-1], self.split(flat), strict=True)
+        parts = zip(self.layers[:-1], self.split(kept), strict=True)
         return all(mask.any() or isinstance(layer, Dense) for layer, mask in parts)
 
     def pruned(self, kept: Sequence[BoolArray]) -> DeepNetwork:
@@ -90,14 +90,35 @@ class HiddenUnits:
             if not isinstance(item, Dense | Conv):
                 items.append(item)
                 continue
-            layer = item if alive is None else _reading(item, alive)
+            layer = item if alive is None else reading(item, alive)
             alive = next(masks, None)
-            items.append(layer if alive is None else _rows(layer, alive))
+            items.append(layer if alive is None else rows(layer, alive))
         return self.with_items(items)
+
+    def without(self, kept: BoolArray) -> DeepNetwork:
+        """`pruned`, of one mask for all units."""
+        return self.pruned(self.split(kept))
+
+    def compared(self, kept: BoolArray) -> DeepNetwork:
+        """The same function in the shape that certificates know best: units of dense layers are
+        matched, images are compared place by place, so channels that are gone are zeros."""
+        if all(isinstance(layer, Dense) for layer in self.layers):
+            return self.without(kept)
+        masks = iter(self.split(kept))
+        items = list(self.items)
+        for place, item in enumerate(items):
+            if isinstance(item, Dense | Conv):
+                mask = next(masks, None)
+                items[place] = item if mask is None else zeroed(item, mask)
+        return self.with_items(items)
+
+    def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
+        """`values`, of one mask for all units."""
+        return self.values(points, self.split(kept))
 
     def with_items(self, items: Sequence[Item]) -> DeepNetwork:
         """The network with other items, every activation among them."""
-        return replace(self.network, items=_explicit(items))
+        return replace(self.network, items=as_they_stand(items))
 
     def values(
         self, points: FloatArray, kept: Sequence[BoolArray], means: Sequence[FloatArray] = ()
@@ -120,27 +141,8 @@ class HiddenUnits:
         return values.T
 
     def margin(self, points: FloatArray) -> float:
-        """What `values` of this network or any pruned one can be off by at these points, at most.
-
-        A float sum of n products is off by n u times the sum of their sizes, and activations do
-        not enlarge: so the whole by (sum of n + 4) u times the network of absolute weights. What
-        weights are known up to is added in the same way.
-        """
-        sizes, off, terms = np.abs(points.T), np.zeros_like(points.T), 4
-        for step, _ in self._maps:
-            if isinstance(step, Activate):
-                continue
-            own = np.zeros((len(step.bias), sizes.shape[1]))
-            if step.matrix_rounding is not None:
-                own = step.matrix_rounding @ (sizes + off)
-            if step.bias_rounding is not None:
-                own = own + step.bias_rounding[:, None]
-            size = abs(step.matrix)
-            off = size @ off + own
-            sizes = size @ sizes + np.abs(step.bias)[:, None]
-            terms += step.matrix.shape[1] + 4
-        rounding = 4.0 * terms * UNIT * (sizes + off).max(initial=0.0)
-        return float(rounding + 1.01 * off.max(initial=0.0))
+        """What `values` of this network or any pruned one can be off by at the points, at most."""
+        return margin_of(self.network, points)
 
     @cached_property
     def _maps(self) -> list[tuple[AffineMap | Activate, bool]]:
@@ -150,7 +152,7 @@ class HiddenUnits:
         return list(zip(steps, [*own, False][: len(steps)], strict=True))  # type: ignore[arg-type]
 
 
-def _reading(layer: Affine, alive: BoolArray) -> Affine:
+def reading(layer: Affine, alive: BoolArray) -> Affine:
     """The layer without the inputs that come from units that are gone."""
     inputs = alive
     if isinstance(layer, Dense):
@@ -159,7 +161,7 @@ def _reading(layer: Affine, alive: BoolArray) -> Affine:
     return replace(layer, weight=layer.weight[:, inputs], weight_rounding=off)
 
 
-def _rows(layer: Affine, kept: BoolArray) -> Affine:
+def rows(layer: Affine, kept: BoolArray) -> Affine:
     """The layer without the units that are gone."""
     chosen = {
         name: None if part is None else part[kept]
@@ -173,7 +175,18 @@ def _rows(layer: Affine, kept: BoolArray) -> Affine:
     return replace(layer, **chosen)
 
 
-def _explicit(items: Sequence[Item]) -> tuple[Item, ...]:
+def zeroed(layer: Affine, kept: BoolArray) -> Affine:
+    """The layer whose units that are gone are 0."""
+    parts = {
+        name: None
+        if (part := getattr(layer, name)) is None
+        else np.where(kept.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0)
+        for name in ("weight", "bias", "weight_rounding", "bias_rounding")
+    }
+    return replace(layer, **parts)
+
+
+def as_they_stand(items: Sequence[Item]) -> tuple[Item, ...]:
     """The items as they stand: a list without activations says so."""
     if len(items) > 1 and not any(isinstance(item, Activation) for item in items):
         return (items[0], Identity(), *items[1:])

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slth.certify.deep.region import Region
 from slth.certify.deep.rows import LabelledBoxes
+from slth.deep import DeepNetwork
+from slth.domain import Box
 from slth.layers import FloatArray
 from slth.limits import Deadline
 from slth.network import BoolArray
 from slth.pruning.trained.hidden import HiddenUnits
+from slth.pruning.trained.joined import JoinedUnits
 
 # Boxes that one row may be cut into: a second or less for a hundred units.
 MOST_BOXES = 256
+# Of the time that is left, for what the network itself keeps.
+_SHARE = 0.2
 # Candidates for the next removal: those that do least alone.
 _CANDIDATES = 24
 # Units that are removed between two certificates, at first.
@@ -33,7 +39,7 @@ class KeptLabels:
         report: called with the units left.
     """
 
-    hidden: HiddenUnits
+    hidden: HiddenUnits | JoinedUnits
     rows: LabelledBoxes
     deadline: Deadline
     report: Callable[[int], None]
@@ -97,3 +103,18 @@ class KeptLabels:
     def _certified(self, kept: BoolArray) -> bool:
         pruned = self.hidden.pruned(self.hidden.split(kept))
         return self.rows.all_hold(pruned, MOST_BOXES, self.deadline)
+
+
+def kept_rows(
+    network: DeepNetwork, rows: FloatArray, radius: float, within: Box | None, deadline: Deadline
+) -> LabelledBoxes:
+    """The boxes around rows on which the network is proven to keep the row's label."""
+    boxes = [Box.around(row, radius, within) for row in rows]
+    low, high = (
+        np.array([getattr(box, end) for box in boxes]).reshape(rows.shape)
+        for end in ("low", "high")
+    )
+    labels = network.logits(rows).argmax(axis=1) if len(rows) else np.zeros(0, int)
+    given = LabelledBoxes(Region(low, high, None), labels)
+    until = deadline.within(_SHARE * deadline.remaining)
+    return given.chosen(np.flatnonzero(~given.open(network, MOST_BOXES, until)))

@@ -1,4 +1,4 @@
-"""How few hidden units can keep the values of a network at points, at least.
+"""How few hidden units, or weights, can keep the values of a network at points, at least.
 
 One hidden layer: with r_i = 1 for a unit that goes, the error at x is |sum_i r_i V_i s(z_i(x))|,
 which is linear in r. So the most units that can go is at most
@@ -8,6 +8,8 @@ which is linear in r. So the most units that can go is at most
 a linear program. Any multipliers y >= 0 prove the bound sum y b + sum_i max(0, 1 - (A^T y)_i), so
 the solver's need no trust. Several layers: without all units of one layer the outputs are constant,
 and no constant is within eps of two values more than 2 eps apart: then every layer keeps a unit.
+In the same way every layer keeps a weight; the last one of each output that is not constant; the
+first one of each input that moves an output by more than 2 eps while the others stand still.
 """
 
 from __future__ import annotations
@@ -17,15 +19,21 @@ import math
 import numpy as np
 import scipy
 
-from slth.layers import Dense, FloatArray
+from slth.certify.deep.region import Region
+from slth.domain import Box, Domain
+from slth.layers import Dense, FloatArray, Residual
+from slth.pruning.trained.connections import Connections
 from slth.pruning.trained.hidden import HiddenUnits
+from slth.pruning.trained.joined import JoinedUnits
 from slth.rounding.outward import UNIT
 
+# Points at which each input is moved by itself.
+_FEW_POINTS = 32
 # Rows of the linear program: the points that say most come first.
 _MOST_POINTS = 512
 
 
-def least_units(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:
+def least_units(hidden: HiddenUnits | JoinedUnits, points: FloatArray, eps: float) -> int:
     """Every network of fewer of the hidden units has an error above eps at one of the points.
 
     Args:
@@ -33,7 +41,8 @@ def least_units(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:
         points: float64 [n, d], of the domain.
         eps: the error allowed.
     """
-    if not hidden.widths or hidden.network.last == "relu":
+    if isinstance(hidden, JoinedUnits) or not hidden.widths or hidden.network.last == "relu":
+        # A skip passes by what is gone.
         return 0
     if len(hidden.widths) > 1 or not all(isinstance(layer, Dense) for layer in hidden.layers):
         return _one_a_layer(hidden, points, eps)
@@ -46,6 +55,42 @@ def _one_a_layer(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:
     margin = hidden.margin(points)
     # Both values, and their difference, are rounded.
     return len(hidden.widths) if apart * (1.0 - 4.0 * UNIT) > 2.0 * (eps + margin) else 0
+
+
+def least_weights(parts: Connections, points: FloatArray, domain: Domain, eps: float) -> int:
+    """Every network of fewer of the weights has an error above eps at one of the points, or at one
+    with an input moved to an end of its range (of a box: other domains may not hold that).
+
+    In networks with residual blocks nothing is known.
+    """
+    network = parts.network
+    if any(isinstance(item, Residual) for item in network.items):
+        return 0
+    values = parts.outputs(points, parts.present)
+    bound = 2.0 * (eps + parts.margin(points))
+    moving = np.ptp(values, axis=0) * (1.0 - 4.0 * UNIT) > bound
+    if not moving.any():
+        return 0
+    inner = len(parts.layers) - 2
+    last = int(moving.sum()) if isinstance(parts.layers[-1], Dense) else 1
+    first = 1
+    if isinstance(domain, Box) and isinstance(parts.layers[0], Dense):
+        first = max(1, _inputs_that_move(parts, points[:_FEW_POINTS], domain, eps))
+    return max(first, last) if inner < 0 else first + inner + last
+
+
+def _inputs_that_move(parts: Connections, points: FloatArray, domain: Box, eps: float) -> int:
+    """Inputs that alone move an output by more than 2 eps."""
+    region = Region.of(domain, parts.network.d)
+    count = 0
+    for place in range(parts.network.d):
+        below, above = points.copy(), points.copy()
+        below[:, place], above[:, place] = region.low[0, place], region.high[0, place]
+        both = np.concatenate([below, above])
+        values = parts.outputs(both, parts.present)
+        apart = float(np.abs(values[: len(points)] - values[len(points) :]).max())
+        count += apart * (1.0 - 4.0 * UNIT) > 2.0 * (eps + parts.margin(both))
+    return count
 
 
 def _by_program(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:

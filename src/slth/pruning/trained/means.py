@@ -7,7 +7,7 @@ the bias, by (u - l) / 2. The network that results is certified as it is: nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -61,3 +61,46 @@ def compensated(
                 shift = shift[kept[depth + 1]]
             small[place] = replace(new, bias=bias_of(new) + shift)
     return hidden.with_items(small)
+
+
+@dataclass(frozen=True, eq=False)
+class Compensated:
+    """Hidden units that the next layers' biases take over as they go.
+
+    Attributes:
+        hidden: the network.
+        means: what they take over of each unit, float64 [width] for each hidden layer.
+    """
+
+    hidden: HiddenUnits
+    means: Sequence[FloatArray]
+
+    @property
+    def network(self) -> DeepNetwork:
+        """The network of all units."""
+        return self.hidden.network
+
+    @property
+    def total(self) -> int:
+        """Hidden units in all."""
+        return self.hidden.total
+
+    def possible(self, kept: BoolArray) -> bool:
+        """Whether there is a network of these units."""
+        return self.hidden.possible(kept)
+
+    def compared(self, kept: BoolArray) -> DeepNetwork:
+        """The same network, for certificates."""
+        return self.without(kept)
+
+    def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
+        """The values in floats, [points, outputs]."""
+        return self.hidden.values(points, self.hidden.split(kept), self.means)
+
+    def without(self, kept: BoolArray) -> DeepNetwork:
+        """The network of these units, with the raised biases."""
+        return compensated(self.hidden, self.hidden.split(kept), self.means)
+
+    def margin(self, points: FloatArray) -> float:
+        """As of the hidden units; not asked for: nothing is refuted with raised biases."""
+        return self.hidden.margin(points)
