@@ -47,6 +47,7 @@ from slth.theory.single import (
 )
 from slth.theory.small_units import small_units, small_units_width
 from slth.theory.spectral import spectral_width
+from slth.theory.weighted_units import weighted_units, weighted_units_width
 from slth.theory.widths import (
     axis_mask_width,
     neuron_pruning_sufficient_width,
@@ -123,5 +124,7 @@ __all__ = [
     "universal_constant",
     "weight_mask_width",
     "weight_pruning_width",
+    "weighted_units",
+    "weighted_units_width",
     "zonal_width",
 ]
