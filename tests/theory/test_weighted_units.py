@@ -19,6 +19,11 @@ from slth.theory.weighted_units import DEGREES, even_part, expected_error, reach
 
 def sphere_mean(d, function):
     """E function(t), t the first coordinate of a uniform point of S^(d-1)."""
+    if d == 2:
+        # t = cos of a uniform angle: no density to integrate through its poles.
+        return quad(lambda u: function(math.cos(u)) / math.pi, 0, math.pi / 2)[0] + (
+            quad(lambda u: function(math.cos(u)) / math.pi, math.pi / 2, math.pi)[0]
+        )
     log_scale = gammaln(d / 2) - gammaln((d - 1) / 2) - 0.5 * math.log(math.pi)
 
     def density(t):
@@ -54,7 +59,7 @@ def test_the_polynomial_errs_by_no_more_than_said_and_hardly_less(degree):
     assert reach(degree) == pytest.approx(0.14 / degree, rel=0.15)
 
 
-@pytest.mark.parametrize(("d", "degree"), [(3, 2), (3, 8), (5, 4), (10, 2), (10, 6), (40, 4)])
+@pytest.mark.parametrize(("d", "degree"), [(2, 4), (3, 2), (3, 8), (5, 4), (10, 2), (10, 6), (40, 4)])
 def test_funk_and_hecke_turn_phi_into_the_polynomial(d, degree):
     # At x = w* the mean is E phi(t) relu(t) = p(1); at x = -w* it is p(-1); orthogonal to w*,
     # E phi(c) relu(s Y) with s = sqrt(1 - c^2) is p(0).
@@ -93,6 +98,17 @@ def test_the_density_of_small_sizes_is_between_its_bounds(d, q):
         density, error = samples.mean(), 4.5 * samples.std() / math.sqrt(norm.size)
         assert density <= first + error
         assert density >= first - lost * t ** (2 * q) - error
+
+
+@pytest.mark.parametrize(("d", "degree"), [(2, 4), (3, 2), (5, 8)])
+def test_units_are_kept_by_the_sign_and_size_of_phi(d, degree):
+    net, w = slth.random_network(d, 500, 3), np.arange(1.0, d + 1)
+    keep = theory.weighted_units(net.hidden, net.output, w, degree)
+    norms = np.linalg.norm(net.hidden, axis=1)
+    values = phi(d, degree, net.hidden @ w / norms / np.linalg.norm(w))
+    sizes = np.abs(net.output) * norms / np.linalg.norm(w)
+    allowed = np.sqrt(4 * np.abs(values) / (500 * float(density_at_zero(d))))
+    assert np.array_equal(keep, (sizes <= allowed) & (np.sign(net.output) == np.sign(values)))
 
 
 @pytest.mark.parametrize(("d", "degree"), [(3, 2), (5, 2), (5, 4), (20, 2), (40, 2)])

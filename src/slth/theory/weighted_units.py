@@ -144,10 +144,11 @@ def weighted_units(
     norms = np.linalg.norm(weight, axis=1)
     cosines = (weight @ wanted) / np.where(norms > 0.0, norms, 1.0)
     cosines = np.clip(cosines / np.linalg.norm(wanted), -1.0, 1.0)
-    phi = np.zeros(width)
-    before, now = np.zeros(width), np.ones(width)
-    for k, harmonic in enumerate(weights(d, degree).harmonics):
-        phi += float(harmonic.mid()) * now
+    constant, *others = (float(harmonic.mid()) for harmonic in weights(d, degree).harmonics)
+    phi = np.full(width, constant)
+    before, now = np.ones(width), cosines
+    for k, harmonic in enumerate(others, start=1):
+        phi += harmonic * now
         before, now = now, ((2 * k + d - 2) * cosines * now - k * before) / (k + d - 2)
     with precision(_BITS):
         scale = float((4 / (width * density_at_zero(d))).mid())
