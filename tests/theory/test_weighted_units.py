@@ -21,8 +21,9 @@ def sphere_mean(d, function):
     """E function(t), t the first coordinate of a uniform point of S^(d-1)."""
     if d == 2:
         # t = cos of a uniform angle: no density to integrate through its poles.
-        return quad(lambda u: function(math.cos(u)) / math.pi, 0, math.pi / 2)[0] + (
-            quad(lambda u: function(math.cos(u)) / math.pi, math.pi / 2, math.pi)[0]
+        return (
+            quad(lambda u: function(math.cos(u)) / math.pi, 0, math.pi / 2)[0]
+            + (quad(lambda u: function(math.cos(u)) / math.pi, math.pi / 2, math.pi)[0])
         )
     log_scale = gammaln(d / 2) - gammaln((d - 1) / 2) - 0.5 * math.log(math.pi)
 
@@ -59,7 +60,9 @@ def test_the_polynomial_errs_by_no_more_than_said_and_hardly_less(degree):
     assert reach(degree) == pytest.approx(0.14 / degree, rel=0.15)
 
 
-@pytest.mark.parametrize(("d", "degree"), [(2, 4), (3, 2), (3, 8), (5, 4), (10, 2), (10, 6), (40, 4)])
+@pytest.mark.parametrize(
+    ("d", "degree"), [(2, 4), (3, 2), (3, 8), (5, 4), (10, 2), (10, 6), (40, 4)]
+)
 def test_funk_and_hecke_turn_phi_into_the_polynomial(d, degree):
     # At x = w* the mean is E phi(t) relu(t) = p(1); at x = -w* it is p(-1); orthogonal to w*,
     # E phi(c) relu(s Y) with s = sqrt(1 - c^2) is p(0).

@@ -176,7 +176,7 @@ def test_the_theorems_tickets_are_built_and_certified_at_any_scale(readout, wors
     found = contend(net, target, "theorem")
     assert 0.0 < found.error.upper < worst
     twice = slth.ReLUNetwork(net.hidden, 2.0 * net.output, readout)
-    double = contend(twice, slth.neuron([0.0, 2.0, 0.0]), "theorem")
+    double = contend(twice, slth.ReLUNetwork([[0.0, 2.0, 0.0]], [1.0]), "theorem")
     assert double.mask == found.mask
     many = slth.ReLUNetwork(np.eye(3), np.ones(3))
     assert contend(net, many, "theorem").mask.kept_units == 0
