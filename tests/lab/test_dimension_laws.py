@@ -1,4 +1,4 @@
-"""The comparison of laws of the dimension experiment: it finds the law that rows were drawn from."""
+"""The dimension experiment finds the law that rows were drawn from."""
 
 import math
 
