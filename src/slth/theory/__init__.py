@@ -19,6 +19,7 @@ from slth.theory.chains import (
 )
 from slth.theory.counting import counting_width
 from slth.theory.covering import covering_failure, covering_width
+from slth.theory.known import Known, Standing, what_is_known
 from slth.theory.lemmas import (
     GuaranteedError,
     broken_bin_error,
@@ -73,8 +74,10 @@ __all__ = [
     "Finding",
     "GuaranteedError",
     "Kinks",
+    "Known",
     "PlanRow",
     "PruningPath",
+    "Standing",
     "Statement",
     "ZonalMeasure",
     "affine_fit",
@@ -126,5 +129,6 @@ __all__ = [
     "weight_pruning_width",
     "weighted_units",
     "weighted_units_width",
+    "what_is_known",
     "zonal_width",
 ]

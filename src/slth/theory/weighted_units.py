@@ -133,6 +133,7 @@ def weighted_units(
     """
     weight, scales = require_units(hidden, output)
     width, d = weight.shape
+    d = require_dimension(d)
     wanted = require_target(target, d)
     if width == 0:
         raise InvalidInput(
@@ -169,16 +170,20 @@ def _sufficient(d: int, relative: float, delta: float, degree: int) -> int:
     return high
 
 
-@lru_cache(maxsize=64)
 def weights(d: int, degree: int) -> Weights:
     """phi of one degree in d dimensions: p expanded in Gegenbauer's polynomials, exactly."""
-    if degree not in DEGREES:
+    if not isinstance(degree, int) or degree not in DEGREES:
         raise InvalidInput(
             "no polynomial of that degree",
             got=f"degree = {degree!r}",
             expected=" or ".join(map(str, DEGREES)),
             fix="Use degree=2; higher ones reach smaller eps at greater width.",
         )
+    return _weights(d, degree)
+
+
+@lru_cache(maxsize=64)
+def _weights(d: int, degree: int) -> Weights:
     # p(t) = t/2 + q(t^2); moments E t^(2j) = 1 3 .. (2j - 1) / (d (d + 2) .. (d + 2j - 2)).
     left = [Fraction(0)] * (degree + 1)
     for j, b in enumerate(even_part(degree)):
