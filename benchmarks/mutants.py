@@ -39,6 +39,7 @@ _PRUNING = ("tests/pruning/neurons/test_terms.py",)
 _DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.py")
 _PAIRS = ("tests/check_pair/test_terms.py",)
 _CHAINS = ("tests/certify/deep/test_chains.py",)
+_PATTERNS = ("tests/certify/test_patterns.py",)
 _FOLD = ("tests/pruning/trained/test_fold.py",)
 _ZONAL = ("tests/pruning/neurons/test_zonal_terms.py", "tests/pruning/neurons/test_zonal.py")
 _PIECES = ("tests/pruning/neurons/test_zonal.py",)
@@ -284,6 +285,62 @@ MUTANTS = [
         "total(h * h / harmonic_count(d, k)",
         "total(h * h / harmonic_count(d, k) / 2",
         _WEIGHTED,
+    ),
+    Mutant(
+        "what rounding adds to a pattern's bound",
+        "certify/patterns.py",
+        "np.sqrt(squares) + self.slack",
+        "np.sqrt(squares)",
+        _PATTERNS,
+    ),
+    Mutant(
+        "products with the units left of a pattern",
+        "certify/patterns.py",
+        "norms * norms + 2.0 * across +",
+        "norms * norms +",
+        _PATTERNS,
+    ),
+    Mutant(
+        "the units left of a pattern",
+        "certify/patterns.py",
+        " + self.rest[fixed] ** 2",
+        "",
+        _PATTERNS,
+    ),
+    Mutant(
+        "tau within its ends",
+        "certify/patterns.py",
+        "* problem.pace, -1.0), 1.0)",
+        "* problem.pace, -2.0), 2.0)",
+        _PATTERNS,
+    ),
+    Mutant(
+        "tau within its ends after least squares",
+        "certify/patterns.py",
+        "/ then[free], -1.0, 1.0)",
+        "/ then[free], -9.0, 9.0)",
+        _PATTERNS,
+    ),
+    Mutant(
+        "lambda within its ends",
+        "certify/patterns.py",
+        "share = np.clip(self.share - share, 0.0, 1.0)",
+        "share = self.share - share",
+        _PATTERNS,
+    ),
+    Mutant(
+        "patterns that are left when the search ends",
+        "certify/patterns.py",
+        "max(proven, float(uppers.max()))",
+        "proven",
+        _PATTERNS,
+    ),
+    Mutant(
+        "what patterns that were dropped may reach",
+        "certify/patterns.py",
+        "proven = max(proven, float(uppers[~left].max(initial=0.0)))",
+        "pass",
+        _PATTERNS,
     ),
     Mutant(
         "what a folded row's remainder rounds",

@@ -21,7 +21,7 @@ import slth
 from benchmarks.certify import gauss, prune
 from benchmarks.table import show
 from slth.certify.cones.bound import _excess, bound_cone
-from slth.certify.cones.explore import explore
+from slth.certify.cones.explore import explore_cones
 
 _CELLS = [(100, 4), (100, 5)]
 
@@ -54,8 +54,8 @@ def main() -> None:
     """One row an instance."""
     cones = sys.modules["slth.certify.cones.engine"]
     engines = {
-        "once": explore,
-        "twice": _rebuilt(explore, bound_cone=_rebuilt(bound_cone, _excess=_twice)),
+        "once": explore_cones,
+        "twice": _rebuilt(explore_cones, bound_cone=_rebuilt(bound_cone, _excess=_twice)),
     }
     rows = []
     for family in (gauss, prune):
@@ -65,12 +65,12 @@ def main() -> None:
             enclosures = []
             for repeat in range(3):
                 for name, engine in engines.items():
-                    cones.explore = engine  # pyright: ignore[reportAttributeAccessIssue]
+                    cones.explore_cones = engine  # pyright: ignore[reportAttributeAccessIssue]
                     seconds, enclosure = _seconds(weights, hidden)
                     if repeat:
                         spent[name].append(seconds)
                         enclosures.append(enclosure.upper)
-            cones.explore = explore  # pyright: ignore[reportAttributeAccessIssue]
+            cones.explore_cones = explore_cones  # pyright: ignore[reportAttributeAccessIssue]
             once, twice = (statistics.median(spent[name]) for name in engines)
             same = len(set(enclosures)) == 1
             rows.append((family.__name__, d, width, once, twice, once / (2 * once - twice), same))

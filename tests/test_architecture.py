@@ -1,8 +1,10 @@
 """The house rules: imports run downwards, files stay small, the core is light."""
 
 import ast
+import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,16 @@ def test_importing_slth_loads_no_extra():
 def test_every_public_name_resolves_and_is_documented():
     for name in slth.__all__:
         assert getattr(slth, name).__doc__, name
+
+
+def test_benchmarks_import_what_there_is():
+    """They are not run here: a renamed function would be found by whoever measures next."""
+    missing = []
+    for path in sorted((SOURCE.parents[1] / "benchmarks").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("slth"):
+                room = importlib.import_module(node.module)
+                for name in (alias.name for alias in node.names):
+                    if not (hasattr(room, name) or find_spec(f"{node.module}.{name}")):
+                        missing.append(f"{path.name}: {node.module}.{name}")
+    assert missing == []

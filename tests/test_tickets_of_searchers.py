@@ -17,7 +17,7 @@ from slth.verdict import Outcome
 @pytest.mark.parametrize("readout", ["linear", "relu"])
 @pytest.mark.parametrize(
     ("d", "granularity"),
-    [(d, "neurons") for d in range(1, 9)] + [(d, "weights") for d in range(1, 6)],
+    [(d, "neurons") for d in range(1, 9)] + [(d, "weights") for d in range(1, 5)],
 )
 def test_found_tickets_check(d, readout, granularity, tmp_path):
     target = slth.neuron(np.arange(1.0, d + 1.0), normalize=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from slth.errors import InvalidInput, require_array, require_count, require_number
 from slth.frozen import Rebuilt, freeze
+from slth.rounding.outward import UNIT
 from slth.windows import Sides, Window, conv_matrix, pool_matrix
 
 FloatArray = NDArray[np.float64]
@@ -24,8 +25,6 @@ FloatArray = NDArray[np.float64]
 Matrix = Any
 # Entries of the matrix of a convolution: 2^25 of them take 400 MiB.
 _MAX_ENTRIES = 1 << 25
-# Half the distance between neighbouring floats, relative.
-_UNIT = 2.0**-53
 
 Pair = int | tuple[int, int]
 
@@ -274,7 +273,7 @@ def _pool_map(layer: AveragePool, shape: tuple[int, ...]) -> AffineMap:
     if not layer.count_padding:
         counts = np.maximum(pattern.counts, 1)
     shares = 1.0 / counts
-    off = np.where(np.frexp(shares)[0] == 0.5, 0.0, _UNIT * shares)
+    off = np.where(np.frexp(shares)[0] == 0.5, 0.0, UNIT * shares)
     matrix = pool_matrix(shares, pattern, shape[0], area)
     rounding = pool_matrix(off, pattern, shape[0], area) if off.any() else None
     return AffineMap(matrix, np.zeros(matrix.shape[0]), rounding)

@@ -170,10 +170,10 @@ class RefutationRecorder:
     """
 
     def __init__(self) -> None:
-        self._unit = Column(np.dtype(np.int32))
-        self._start = Column(np.dtype(np.int64))
-        self._point = Column(np.dtype(np.int32))
-        self._weight = Column(np.dtype(np.float64))
+        self._unit = Spool(np.dtype(np.int32))
+        self._start = Spool(np.dtype(np.int64))
+        self._point = Spool(np.dtype(np.int32))
+        self._weight = Spool(np.dtype(np.float64))
         self._start.extend([0])
 
     @property
@@ -222,7 +222,7 @@ class RefutationRecorder:
         return RefutationProof(points[used], unit, start, renumbered, weight)
 
 
-class Column:
+class Spool:
     """Numbers of one type, appended; all but the last lie in a temporary file."""
 
     def __init__(self, dtype: np.dtype) -> None:

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Map(Protocol):
+class Mapper(Protocol):
     """Calls a function with every item; the results, in the items' order."""
 
     def __call__(
@@ -50,7 +50,7 @@ def at_most_threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def crew(count: int) -> Iterator[Map]:
+def crew(count: int) -> Iterator[Mapper]:
     """Within, a map that computes on `count` threads, or in the calling one if that is 1.
 
     What runs in the crew's threads finds `usable_threads() == 1`, so that crews do not nest.

@@ -80,7 +80,7 @@ def _dense(*widths: int, seed: int) -> DeepNetwork:
 def _certifier() -> None:
     # Each number of inputs and units has another engine: closed forms, the small search, the
     # arrangement, cones, signs.
-    for d, width in ((1, 8), (2, 8), (3, 8), (3, 80), (4, 80), (8, 8)):
+    for d, width in ((1, 8), (2, 8), (3, 30), (3, 80), (4, 80), (8, 30)):
         pair = random_network(d, width, _SEED), random_network(d, width, _SEED + 1)
         certify(*pair, rtol=_ROUGH, time_limit=_SECONDS)
     pair = _dense(2, 6, 1, seed=_SEED), _dense(2, 6, 1, seed=_SEED + 1)

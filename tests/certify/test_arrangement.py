@@ -12,7 +12,7 @@ import slth
 from slth.certify.cones.engine import over_cones
 from slth.certify.exact.arrangement import Arrangement
 from slth.certify.problem.objective import Objective
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.certify.protocol import Bound
 from tests.certify.oracles import ask, gaussian, objective, supremum_squared, value_squared
 
@@ -31,7 +31,7 @@ def _scaled(coefficients, hidden, linear=None) -> Objective:
 
 
 def _arranged(problem: Objective, incumbent: float = 0.0) -> Bound | None:
-    engine, asked = Arrangement(), Problem(problem)
+    engine, asked = Arrangement(), Maximization(problem)
     if not engine.applies(asked):
         return None
     bound = engine.maximize(asked, ask(incumbent=incumbent))
@@ -89,7 +89,7 @@ def test_wider_problems_agree_with_the_cones(width):
     bound = _arranged(problem)
     assert bound is not None
     assert bound.x is not None
-    cones = over_cones(Problem(problem), ask(incumbent=bound.lower, rtol=1e-9))
+    cones = over_cones(Maximization(problem), ask(incumbent=bound.lower, rtol=1e-9))
     assert cones.upper == pytest.approx(bound.upper, rel=1e-8)
     assert bound.lower <= bound.upper
 

@@ -218,7 +218,7 @@ def test_early_decisions():
 @pytest.mark.usefixtures("counted_time")
 def test_many_inputs_get_a_bound():
     generator = np.random.default_rng(5)
-    net, target = drawn(generator, 20, 30), drawn(generator, 2, 30)
+    net, target = drawn(generator, 12, 30), drawn(generator, 2, 30)
     for domain in (
         slth.Box([-1.0] * 30, [1.0] * 30),
         slth.Ball(1.0, [0.5] * 30),

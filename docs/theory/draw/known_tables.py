@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from slth.theory import Known, what_is_known
+from slth.theory import KnownWidth, what_is_known
 
 PAGE = Path(__file__).parents[1] / "known.md"
 _HEAD = "| | width | status | source, function |\n|---|---|---|---|\n"
@@ -29,11 +29,11 @@ def rendered(page: str) -> str:
     return page
 
 
-def _table(rows: Iterable[Known]) -> str:
+def _table(rows: Iterable[KnownWidth]) -> str:
     return _HEAD + "".join(_line(row) for row in rows)
 
 
-def _line(row: Known) -> str:
+def _line(row: KnownWidth) -> str:
     standing = f"{row.standing}: {row.remark}" if row.remark else str(row.standing)
     where = [f"[{row.page.replace('-', ' ')}]({row.page}.md)"] if row.page else []
     where += [row.source] if row.source else []

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from slth.certify.protocol import Ask, Bound
 from slth.limits import Deadline
 from slth.network import FloatArray
-from slth.threads import Map, crew, usable_threads
+from slth.threads import Mapper, crew, usable_threads
 
 # Nodes explored at a time, whatever the number of threads.
 _ROUND = 16
@@ -35,7 +35,7 @@ N = TypeVar("N", bound=Node)
 
 
 @dataclass(frozen=True)
-class Round:
+class Wave:
     """What the nodes of one round are explored with.
 
     best: the best value known; threshold: what need not be told apart; waiting: how many nodes
@@ -69,9 +69,9 @@ class Explored(Generic[N]):
 class Explorer(Protocol[N]):
     """Bounds nodes, and closes or splits them."""
 
-    def explore(self, node: N, known: Round) -> Explored[N]: ...
+    def explore(self, node: N, known: Wave) -> Explored[N]: ...
 
-    def work(self, node: N, known: Round) -> float:
+    def work(self, node: N, known: Wave) -> float:
         """What exploring a node may cost, in units worth starting threads for."""
         ...
 
@@ -95,9 +95,9 @@ class BestFirst(Generic[N]):
         self._best = max(self._best, incumbent)
         heap, explorer = self._heap, self._explorer
         with ExitStack() as stack:
-            helped: Map | None = None
+            helped: Mapper | None = None
             while heap and not deadline.expired and self._best <= self._ask.stop_above:
-                known = Round(self._best, self._threshold, len(heap), deadline)
+                known = Wave(self._best, self._threshold, len(heap), deadline)
                 nodes: list[N] = []
                 while heap and len(nodes) < _ROUND and -heap[0][0] > known.threshold:
                     nodes.append(heapq.heappop(heap)[2])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from slth.certify.ascent import local_maxima
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.certify.protocol import Ask, Bound
 
 # Random points to climb from: what they miss costs the search nodes, not rigour.
@@ -18,16 +18,18 @@ class NormBound:
 
     compiled_with = 0
 
-    def applies(self, problem: Problem) -> bool:
+    def applies(self, problem: Maximization) -> bool:
         """Always."""
         return True
 
-    def maximize(self, problem: Problem, ask: Ask) -> Bound:
+    def maximize(self, problem: Maximization, ask: Ask) -> Bound:
         """The norm bound, and the best point that climbing finds."""
         return climbed(problem, ask, None)
 
 
-def climbed(problem: Problem, ask: Ask, search: Callable[[Problem, Ask], Bound] | None) -> Bound:
+def climbed(
+    problem: Maximization, ask: Ask, search: Callable[[Maximization, Ask], Bound] | None
+) -> Bound:
     """What the search proves from the best point that climbing finds, if there is one and the norm
     bound leaves it anything to do."""
     found = local_maxima(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth.certify.engines import good_point, maximize
+from slth.certify.patterns import are_few, enclose_patterns
 from slth.certify.problem.cheap import lipschitz
 from slth.certify.problem.objective import Objective, objectives
 from slth.certify.problem.place import AROUND_ZERO, Place
@@ -16,11 +17,10 @@ from slth.certify.protocol import Bound
 from slth.certify.request import Request
 from slth.certify.small.differences import SMALL_METHODS, Differences, is_small
 from slth.certify.unit_pair import UnitPair
-from slth.certify.values import difference
+from slth.certify.values import attained
 from slth.errors import InvalidInput, require_number, require_positive
 from slth.limits import Deadline, Progress, Report, silent
 from slth.network import FloatArray, ReLUNetwork, require_networks
-from slth.rounding.ball import into_ball
 from slth.rounding.outward import TINY
 from slth.solution import Enclosure, Status
 
@@ -66,19 +66,25 @@ def enclose_unit(pair: UnitPair, request: Request) -> Enclosure:
     net, target = pair.net, pair.target
     if pair.mass == 0.0:
         return Enclosure(0.0, 0.0, None, Status.CLOSED, "equal units")
-    if not is_small(net.d, net.width + target.width):
-        return enclose_further(pair, None, request)
+    units = net.width + target.width
+    seen = None
+    if are_few(net.d, units):
+        seen = Known(*enclose_patterns(pair, request), "patterns")
+        if request.closed_by(seen.lower, seen.upper, pair.noise):
+            return seen.enclosure(pair, request)
+    if not is_small(net.d, units):
+        return enclose_further(pair, seen, request)
     small = Differences.of_pairs([(net, target)])
     threshold = math.inf if request.eps is None else request.eps
     lower, upper, points = small.enclose(request.rtol, threshold, request.seed, request.deadline)
-    found = Found.of(lower[0], upper[0], points[0])
+    found = Known.of(lower[0], upper[0], points[0]).met(seen)
     if net.d <= 2 or request.closed_by(found.lower, found.upper, pair.noise):
         return found.enclosure(pair, request)
     return enclose_further(pair, found, request)
 
 
 @dataclass(frozen=True)
-class Found:
+class Known:
     """What is known of a supremum over the unit ball: as `Enclosure` has it, without status."""
 
     lower: float
@@ -87,10 +93,18 @@ class Found:
     method: str
 
     @classmethod
-    def of(cls, lower: float, upper: float, point: FloatArray) -> Found:
+    def of(cls, lower: float, upper: float, point: FloatArray) -> Known:
         """From what `Differences.enclose` found."""
         method = SMALL_METHODS[min(len(point), 3)]
         return cls(float(lower), float(upper), point if lower > 0.0 else None, method)
+
+    def met(self, other: Known | None) -> Known:
+        """What both know of the same supremum."""
+        if other is None:
+            return self
+        below = self if self.lower >= other.lower else other
+        above = self if self.upper <= other.upper else other
+        return Known(below.lower, above.upper, below.witness, above.method)
 
     def enclosure(self, pair: UnitPair, request: Request) -> Enclosure:
         """The same with a status, on the unit ball."""
@@ -99,19 +113,17 @@ class Found:
         return Enclosure(self.lower, self.upper, self.witness, status, self.method)
 
 
-def enclose_further(pair: UnitPair, found: Found | None, request: Request) -> Enclosure:
+def enclose_further(pair: UnitPair, found: Known | None, request: Request) -> Enclosure:
     """`enclose_unit` for d >= 3, from what is known already if anything is."""
     net, target = pair.net, pair.target
     lower, upper, witness, method = search_problems(
         objectives(net, target),
-        lambda point: _attained(net, target, point),
+        lambda point: attained(net, target, point),
         pair.noise,
         request,
         known=(0.0, None) if found is None else (found.lower, found.witness),
     )
-    if found is not None:
-        upper = min(upper, found.upper)
-    return Found(lower, upper, witness, method).enclosure(pair, request)
+    return Known(lower, upper, witness, method).met(found).enclosure(pair, request)
 
 
 def require_rtol(rtol: object) -> float:
@@ -127,17 +139,6 @@ def require_rtol(rtol: object) -> float:
 def require_eps(eps: object) -> float | None:
     """Return a decision threshold, None or a finite number > 0, or raise InvalidInput."""
     return None if eps is None else require_positive("eps", eps)
-
-
-def _attained(
-    net: ReLUNetwork, target: ReLUNetwork, point: FloatArray | None
-) -> tuple[float, FloatArray | None]:
-    """A rigorous lower bound at the point, moved into the ball; (0.0, None) without a direction."""
-    if point is None or not point.any():
-        return 0.0, None
-    witness = into_ball(point)
-    lower, _ = difference(net, target, witness)
-    return (lower, witness) if lower > 0.0 else (0.0, None)
 
 
 def search_problems(

@@ -15,6 +15,7 @@ from slth.certify.deep import DeepComparison
 from slth.certify.enclose import enclose_unit, over_ball, search_problems
 from slth.certify.engines import is_searched
 from slth.certify.homogenised import Homogenised
+from slth.certify.patterns import are_few
 from slth.certify.problem.chart import Chart
 from slth.certify.problem.cheap import noise_of
 from slth.certify.problem.objective import objectives
@@ -65,11 +66,17 @@ def _enclose_here(pair: Comparison, domain: Domain, request: Request) -> Enclosu
     """
     deep = pair.on(domain)
     deadline, eps = request.deadline, request.eps
-    if pair.outputs is None or not _is_searched(pair, domain):
+    if pair.outputs is None:
         return _by_any_layers(deep, request)
+    searched = _is_searched(pair, domain)
     if _is_quick(pair, domain):
         net, target = pair.outputs[0]
-        return with_floor(_enclose_output(net, target, domain, request), deep, request)
+        quick = with_floor(_enclose_output(net, target, domain, request), deep, request)
+        if searched or quick.status == Status.CLOSED:
+            return quick
+        return _met(quick, _by_any_layers(deep, request), request)
+    if not searched:
+        return _by_any_layers(deep, request)
     found = None
     if deep.are_near or (eps is not None and deep.floor <= eps):
         found = _by_any_layers(deep, request.within(0.5 * deadline.remaining))
@@ -110,14 +117,15 @@ def _is_searched(pair: Comparison, domain: Domain) -> bool:
 
 
 def _is_quick(pair: Comparison, domain: Domain) -> bool:
-    """Whether a closed form or the search for small problems answers in milliseconds: homogeneous,
-    one output, on a ball around 0."""
+    """Whether a closed form or what small problems have of their own answers in milliseconds:
+    homogeneous, one output, on a ball around 0."""
     chart = Chart.of(domain, pair.d)
     if pair.outputs is None or len(pair.outputs) != 1 or chart.shape != "ball":
         return False
     net, target = pair.outputs[0]
     plain = not (net.biased or target.biased or chart.center.any())
-    return plain and is_small(pair.d, net.network.width + target.network.width)
+    units = net.network.width + target.network.width
+    return plain and (is_small(pair.d, units) or are_few(pair.d, units))
 
 
 def with_floor(found: Enclosure, deep: DeepComparison, request: Request) -> Enclosure:

@@ -15,7 +15,7 @@ from slth.certify.exact.arrangement import Arrangement
 from slth.certify.problem.cheap import lipschitz
 from slth.certify.problem.objective import Objective
 from slth.certify.problem.place import AROUND_ZERO, Place
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.certify.protocol import Ask, Bound, Engine, Resume
 from slth.certify.signs.engine import Signs
 from slth.limits import Deadline
@@ -30,7 +30,7 @@ _FEW_STARTS = 60
 
 def is_searched(width: int, d: int, place: Place) -> bool:
     """Whether an engine searches problems of this kind, instead of taking the norm bound."""
-    problem = Problem.blank(width, d, place)
+    problem = Maximization.blank(width, d, place)
     return not isinstance(next(e for e in ENGINES if e.applies(problem)), NormBound)
 
 
@@ -47,13 +47,13 @@ def maximize(
 ) -> Bound:
     """Enclose sup min_k A_k over the place, d >= 1 (the slack is the caller's business).
 
-    The arguments are those of `Problem` and `Ask`.
+    The arguments are those of `Maximization` and `Ask`.
     """
     scaled = _unit_scaled(objective)
     if scaled is None:
         return Bound(0.0, None, 0.0, 0, True, "norm bound")
     unit, exponent = scaled
-    problem = Problem(unit, place)
+    problem = Maximization(unit, place)
     ask = Ask(
         math.ldexp(max(0.0, incumbent), -exponent),
         rtol,
@@ -114,7 +114,7 @@ def _unit_scaled(objective: Objective) -> tuple[Objective, int] | None:
 
 def compile_engine(width: int, d: int, place: Place) -> None:
     """Compile what problems of this kind need, so that no time limit has to pay for it."""
-    problem = Problem.blank(width, d, place)
+    problem = Maximization.blank(width, d, place)
     engine = next(engine for engine in ENGINES if engine.applies(problem))
     if engine.compiled_with:
         _compile(engine.compiled_with, place)

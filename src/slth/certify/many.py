@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from slth.certify.comparison import Comparison, Network
 from slth.certify.enclose import (
-    Found,
+    Known,
     enclose_further,
     require_eps,
     require_rtol,
@@ -48,9 +48,10 @@ def certify_many(
 ) -> Enclosures:
     """Enclose sup |net(x) - target(x)| over ||x||_2 <= radius for many pairs of networks.
 
-    The enclosures are those of `certify`, pair by pair; d <= 4 and up to 64 units together cost a
-    fraction of a millisecond each. Pairs that need more than a few thousand nodes share what is
-    left of the time when all others are done.
+    The guarantees are those of `certify`, pair by pair; d <= 4 and up to 64 units together cost a
+    fraction of a millisecond each, by a compiled search that `certify` asks second where d > 2.
+    Pairs that need more than a few thousand nodes share what is left of the time when all others
+    are done.
 
     Args:
         nets, targets: networks of one input dimension, or lists of them, as in `certify`; one of
@@ -267,7 +268,7 @@ class _Run:
         self._closed = np.zeros(count, np.bool_)
         self._method = [SMALL_METHODS[min(pairs.d, 3)]] * count
         # What was found on the unit ball where that leaves a pair open.
-        self._found: dict[int, Found] = {}
+        self._found: dict[int, Known] = {}
 
     def enclosures(self) -> Enclosures:
         count = len(self._pairs)
@@ -309,7 +310,7 @@ class _Run:
         self._lower[which], self._upper[which], self._closed[which] = lower, upper, closed
         self._witness[which] = np.where(lower[:, None] > 0.0, points, np.nan)
         for k in np.flatnonzero(~closed).tolist():
-            self._found[int(which[k])] = Found.of(found[0][k], found[1][k], found[2][k])
+            self._found[int(which[k])] = Known.of(found[0][k], found[1][k], found[2][k])
 
     def _enclose_one(self, b: int, plain: bool, deadline: Deadline) -> Enclosure:
         pair = self._pairs.comparison(b)

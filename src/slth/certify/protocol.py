@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.limits import Deadline
 from slth.network import FloatArray
 
@@ -85,11 +85,11 @@ class Engine(Protocol):
         kernels compiled; 0 if it has none."""
         ...
 
-    def applies(self, problem: Problem) -> bool:
+    def applies(self, problem: Maximization) -> bool:
         """Whether this engine, of those not asked before, should be asked; by the problem's size
         and place only."""
         ...
 
-    def maximize(self, problem: Problem, ask: Ask) -> Bound:
+    def maximize(self, problem: Maximization, ask: Ask) -> Bound:
         """Enclose the supremum of an objective with a Lipschitz bound below 2."""
         ...

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from slth.network import FloatArray, ReLUNetwork
+from slth.rounding.ball import into_ball
 from slth.rounding.outward import TINY, UNIT
 from slth.rounding.pairs import two_prod, two_sum
 
@@ -80,3 +81,14 @@ def difference(net: ReLUNetwork, target: ReLUNetwork, x: FloatArray) -> tuple[fl
         target.readout == "relu",
         np.ascontiguousarray(x, dtype=np.float64),
     )
+
+
+def attained(
+    net: ReLUNetwork, target: ReLUNetwork, point: FloatArray | None
+) -> tuple[float, FloatArray | None]:
+    """A rigorous lower bound at the point, moved into the ball; (0.0, None) without a direction."""
+    if point is None or not point.any():
+        return 0.0, None
+    witness = into_ball(point)
+    lower, _ = difference(net, target, witness)
+    return (lower, witness) if lower > 0.0 else (0.0, None)

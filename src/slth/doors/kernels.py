@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slth.doors.chain import unlike
+from slth.doors.graph_value import unlike
 from slth.layers import FloatArray
 
 # Entries of a kernel written out (256 MiB).

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from slth.doors.chain import Chain, reciprocal, unlike
 from slth.doors.folding import product, total
+from slth.doors.graph_value import GraphValue, reciprocal, unlike
 from slth.layers import Dense, FloatArray, bias_of
 from slth.rounding.outward import TINY, UNIT, up
 
 
 def batch_normalised(
-    value: Chain,
+    value: GraphValue,
     gain: FloatArray,
     shift: FloatArray,
     mean: FloatArray,
     variance: FloatArray,
     epsilon: float,
     where: str,
-) -> Chain:
+) -> GraphValue:
     """gain (h - mean) / sqrt(variance + epsilon) + shift, with float64 [channels] of each, over
     axis 1 of the value."""
     channels = value.shape[1:2]

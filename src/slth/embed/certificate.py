@@ -25,7 +25,7 @@ from slth.domain import Ball
 from slth.embed.operator import Operator, row_norms
 from slth.embed.reach import Even, Reach, inputs, sides
 from slth.layers import FloatArray
-from slth.rounding.outward import norm_above, up, up_float
+from slth.rounding.outward import UNIT, norm_above, up, up_float
 
 # A sum of n floats depends on their order by n u of its size: 1e-10 for a million of them.
 _MARGIN = 1e-9
@@ -133,7 +133,7 @@ def _moved(reach: Reach, operator: Operator, bias: FloatArray) -> Reach:
     """A set around W h + b. The centre is a float near W centre + b; the radii take its error."""
     image, rounding = operator.image(reach.centre)
     centre = image + bias
-    off = up(rounding + 4.0 * 2.0**-53 * (np.abs(image) + np.abs(bias)))
+    off = up(rounding + 4.0 * UNIT * (np.abs(image) + np.abs(bias)))
     spread = np.minimum(operator.above(reach.radius), up(operator.rows * reach.ball))
     radius = up(spread + off)
     ball = up_float(up_float(operator.spectral * reach.ball) + norm_above(off))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slth.lab.schema import PlanRecord
-from slth.lab.statistics import FloatArray, Interval, Line, line, median_interval, sums_of
+from slth.lab.statistics import FittedLine, FloatArray, Interval, line, median_interval, sums_of
 from slth.lab.store import Store
 from slth.lab.trial import Pruning
 from slth.network import Readout
@@ -128,19 +128,19 @@ def survey(store: Store) -> Survey:
     )
 
 
-def exponent(cells: list[WidthCell], side: Side) -> Line | None:
+def exponent(cells: list[WidthCell], side: Side) -> FittedLine | None:
     """log2 of the width against log2(1/eps), all draws; None with fewer than two eps."""
     return _fitted(cells, side, np.log2)
 
 
-def units_per_bit(cells: list[WidthCell], side: Side) -> Line | None:
+def units_per_bit(cells: list[WidthCell], side: Side) -> FittedLine | None:
     """The width against log2(1/eps), all draws: the law of weight pruning, relu readout."""
     return _fitted(cells, side, lambda widths: widths)
 
 
 def _fitted(
     cells: list[WidthCell], side: Side, scale: Callable[[FloatArray], FloatArray]
-) -> Line | None:
+) -> FittedLine | None:
     x, y, seeds = [], [], []
     for cell in cells:
         widths = getattr(cell, side)

@@ -28,7 +28,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Line:
+class FittedLine:
     """The least-squares line y = intercept + slope x of all draws' points."""
 
     slope: Interval
@@ -58,7 +58,7 @@ def median_interval(values: FloatArray) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def line(sums: FloatArray, seed: int) -> Line | None:
+def line(sums: FloatArray, seed: int) -> FittedLine | None:
     """The line through all points, its slope bootstrapped over draws; None if all x are equal.
 
     Args:
@@ -81,7 +81,7 @@ def line(sums: FloatArray, seed: int) -> Line | None:
         slopes = _slopes(counts.reshape(resamples, draws) @ sums)
         slopes = slopes[np.isfinite(slopes)]
         low, high = np.quantile(slopes, [_TAIL, 1.0 - _TAIL]) if len(slopes) else (slope, slope)
-    return Line(Interval(float(slope), float(low), float(high)), float(intercept))
+    return FittedLine(Interval(float(slope), float(low), float(high)), float(intercept))
 
 
 def sums_of(x: FloatArray, y: FloatArray, draw: NDArray[np.int64]) -> FloatArray:

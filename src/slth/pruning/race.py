@@ -17,7 +17,7 @@ from slth.certify.unit_pair import UnitPair, unit_threshold
 from slth.limits import Deadline, Progress, Report, stopped_by_interrupt
 from slth.network import Mask, ReLUNetwork
 from slth.proof import Refutation
-from slth.pruning.finding import OPTIMALITY, Aim, Finding, OfAll, OfTicket, status_of
+from slth.pruning.conclusion import OPTIMALITY, Aim, Conclusion, OfAll, OfTicket, status_of
 from slth.rounding.scaling import scaled_down, scaled_up
 from slth.solution import Enclosure, Solution, Status, Stop
 
@@ -228,7 +228,7 @@ class Race(Generic[P]):
             self.finding().stopped,
         )
 
-    def finding(self) -> Finding:
+    def finding(self) -> Conclusion:
         """The three facts behind the status."""
         if self.decided:
             stopped = Stop.CLOSED
@@ -236,7 +236,7 @@ class Race(Generic[P]):
             stopped = Stop.INTERRUPTED
         else:
             stopped = Stop.LIMIT if self.deadline.expired else Stop.SPENT
-        return Finding(stopped, self._of_ticket(), self._of_all())
+        return Conclusion(stopped, self._of_ticket(), self._of_all())
 
     def _status(self) -> Status:
         return status_of(self._aim, self._of_ticket(), self._of_all())

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from slth.lab.curves import Curve, Side, WidthCell, exponent, units_per_bit
-from slth.lab.statistics import Line
+from slth.lab.statistics import FittedLine
 from slth.report.curve_marks import mark_of
 from slth.report.marks import axis, layout, marker_swatch, swatch
 from slth.report.panel import LegendEntry, Panel, Table
@@ -22,7 +22,7 @@ _STEP = 0.09
 
 def exponents_panel(widths: dict[Curve, list[WidthCell]]) -> Panel | None:
     """None when no curve has two eps. Contenders are tabulated only."""
-    fits: dict[tuple[Curve, Side], Line] = {}
+    fits: dict[tuple[Curve, Side], FittedLine] = {}
     for curve, cells in widths.items():
         for side in get_args(Side):
             fitted = exponent(cells, side)
@@ -73,7 +73,12 @@ def exponents_panel(widths: dict[Curve, list[WidthCell]]) -> Panel | None:
 
 
 def _add(
-    figure: go.Figure, name: str, fits: dict[int, Line], shift: float, colour: str, symbol: str
+    figure: go.Figure,
+    name: str,
+    fits: dict[int, FittedLine],
+    shift: float,
+    colour: str,
+    symbol: str,
 ) -> None:
     slopes = [fit.slope for fit in fits.values()]
     figure.add_scatter(
@@ -96,7 +101,9 @@ def _add(
     )
 
 
-def _table(widths: dict[Curve, list[WidthCell]], fits: dict[tuple[Curve, Side], Line]) -> Table:
+def _table(
+    widths: dict[Curve, list[WidthCell]], fits: dict[tuple[Curve, Side], FittedLine]
+) -> Table:
     rows = []
     for (curve, side), fit in fits.items():
         cells = widths[curve]

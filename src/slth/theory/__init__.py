@@ -19,7 +19,7 @@ from slth.theory.chains import (
 )
 from slth.theory.counting import counting_width
 from slth.theory.covering import covering_failure, covering_width
-from slth.theory.known import Known, Standing, what_is_known
+from slth.theory.known import KnownWidth, Standing, what_is_known
 from slth.theory.lemmas import (
     GuaranteedError,
     broken_bin_error,
@@ -74,7 +74,7 @@ __all__ = [
     "Finding",
     "GuaranteedError",
     "Kinks",
-    "Known",
+    "KnownWidth",
     "PlanRow",
     "PruningPath",
     "Standing",

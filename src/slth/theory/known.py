@@ -19,7 +19,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownWidth:
     """One statement about the width N for a uniform error eps on the unit ball, target of norm 1.
 
     Attributes:
@@ -62,7 +62,7 @@ _ONE = "One unit"
 _WEIGHTS = "Weight pruning"
 
 _KNOWN = (
-    Known(
+    KnownWidth(
         _LINEAR,
         "needs, eps < c/d",
         "p (c/(d eps))^(d-1), probability 1 - p",
@@ -71,7 +71,7 @@ _KNOWN = (
         page="zonal",
         functions=("zonal_width",),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "needs, eps > c/d",
         "p e^(c/eps)",
@@ -81,7 +81,7 @@ _KNOWN = (
         page="zonal",
         functions=("zonal_width",),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "needs, large eps",
         "(d/eps) log(1/eps)",
@@ -90,7 +90,7 @@ _KNOWN = (
         page="covering",
         functions=("covering_width",),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "needs, output weights refitted",
         "eps^(-2(d-1)/3)",
@@ -99,7 +99,7 @@ _KNOWN = (
         page="spectral",
         functions=("spectral_width",),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "suffices, eps -> 0",
         "(C/eps)^(d-1) log(1/eps), up to logarithms",
@@ -108,7 +108,7 @@ _KNOWN = (
         page="cluster",
         functions=("neuron_pruning_sufficient_width",),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "suffices, fixed eps > .0174",
         "O(d^2)",
@@ -120,7 +120,7 @@ _KNOWN = (
             "weighted_units",
         ),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "suffices, any fixed eps",
         "d^2 e^(C/eps)",
@@ -133,7 +133,7 @@ _KNOWN = (
             "weighted_units",
         ),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "suffices, eps > 1/16",
         "(2.7 sqrt d/(eps - 1/16))^4",
@@ -146,14 +146,14 @@ _KNOWN = (
             "weighted_units",
         ),
     ),
-    Known(
+    KnownWidth(
         _LINEAR,
         "between e^(c/eps) and d^2 e^(C/eps)",
         "",
         "",
         Standing.OPEN,
     ),
-    Known(
+    KnownWidth(
         _RELU,
         "needs",
         "(d-1) log2(1/(2 eps)) - log2(1/p)",
@@ -162,7 +162,7 @@ _KNOWN = (
         source="counting",
         functions=("counting_width",),
     ),
-    Known(
+    KnownWidth(
         _RELU,
         "suffices",
         "O(d^2 eps^-4)",
@@ -174,7 +174,7 @@ _KNOWN = (
             "small_units",
         ),
     ),
-    Known(
+    KnownWidth(
         _RELU,
         "suffices",
         "(C m sqrt d/eps)^(d/2), m = O(d log(d/eps)), pairs near opposite",
@@ -182,7 +182,7 @@ _KNOWN = (
         Standing.SKETCHED,
         source="multidimensional subset sums (2207.13944)",
     ),
-    Known(
+    KnownWidth(
         _RELU,
         "anything polynomial in 1/eps from below",
         "",
@@ -190,7 +190,7 @@ _KNOWN = (
         Standing.OPEN,
         source="zonal measures prove 0 here",
     ),
-    Known(
+    KnownWidth(
         _ONE,
         "as drawn, needs and suffices",
         "(C/eps)^d",
@@ -202,7 +202,7 @@ _KNOWN = (
             "single_unit_sufficient_width",
         ),
     ),
-    Known(
+    KnownWidth(
         _ONE,
         "output weight refitted",
         "(C/eps)^(d-1), exact law",
@@ -211,7 +211,7 @@ _KNOWN = (
         page="lemma-10",
         functions=("single_unit_refuted_width",),
     ),
-    Known(
+    KnownWidth(
         _WEIGHTS,
         "linear readout, dense w*, needs",
         "(c/eps)^(d-1), eps -> 0",
@@ -220,7 +220,7 @@ _KNOWN = (
         page="masks",
         functions=("weight_mask_width",),
     ),
-    Known(
+    KnownWidth(
         _WEIGHTS,
         "linear readout, k nonzeros, needs",
         "k in place of d",
@@ -229,7 +229,7 @@ _KNOWN = (
         page="masks",
         functions=("weight_mask_width",),
     ),
-    Known(
+    KnownWidth(
         _WEIGHTS,
         "linear readout, w* on an axis, suffices",
         "O(log(1/eps))",
@@ -238,7 +238,7 @@ _KNOWN = (
         page="subset-sum",
         functions=("axis_mask_width",),
     ),
-    Known(
+    KnownWidth(
         _WEIGHTS,
         "ReLU readout, suffices",
         "O(d log(d/eps))",
@@ -247,7 +247,7 @@ _KNOWN = (
         source="Malach, Orseau, Pensia et al.",
         functions=("weight_pruning_width",),
     ),
-    Known(
+    KnownWidth(
         _WEIGHTS,
         "ReLU readout, mean least width",
         "6 + 2.2 d log2(sqrt d/eps)/log2(d+1)",
@@ -255,7 +255,7 @@ _KNOWN = (
         Standing.MEASURED,
         page="subset-sum",
     ),
-    Known(
+    KnownWidth(
         _WEIGHTS,
         "either readout, needs",
         "((d-1) log2(1/(2 eps)) - log2(1/p))/d, uniform target",
@@ -267,6 +267,6 @@ _KNOWN = (
 )
 
 
-def what_is_known() -> tuple[Known, ...]:
+def what_is_known() -> tuple[KnownWidth, ...]:
     """Every statement, in the order of docs/theory/known.md."""
     return _KNOWN

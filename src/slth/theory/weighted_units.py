@@ -36,7 +36,7 @@ _MOST = 2048
 
 
 @dataclass(frozen=True)
-class Weights:
+class PolynomialWeights:
     """The polynomial of one degree in d dimensions, and what the bound needs of phi.
 
     Attributes:
@@ -170,7 +170,7 @@ def _sufficient(d: int, relative: float, delta: float, degree: int) -> int:
     return high
 
 
-def weights(d: int, degree: int) -> Weights:
+def weights(d: int, degree: int) -> PolynomialWeights:
     """phi of one degree in d dimensions: p expanded in Gegenbauer's polynomials, exactly."""
     if not isinstance(degree, int) or degree not in DEGREES:
         raise InvalidInput(
@@ -183,7 +183,7 @@ def weights(d: int, degree: int) -> Weights:
 
 
 @lru_cache(maxsize=64)
-def _weights(d: int, degree: int) -> Weights:
+def _weights(d: int, degree: int) -> PolynomialWeights:
     # p(t) = t/2 + q(t^2); moments E t^(2j) = 1 3 .. (2j - 1) / (d (d + 2) .. (d + 2j - 2)).
     left = [Fraction(0)] * (degree + 1)
     for j, b in enumerate(even_part(degree)):
@@ -200,7 +200,7 @@ def _weights(d: int, degree: int) -> Weights:
                 harmonics[k] = exact / _multiplier(d, k)
         largest = total(abs(h) for h in harmonics)
         square = total(h * h / harmonic_count(d, k) for k, h in enumerate(harmonics))
-    return Weights(reach(degree), tuple(harmonics), largest, square)
+    return PolynomialWeights(reach(degree), tuple(harmonics), largest, square)
 
 
 def _gegenbauer(d: int, degree: int) -> list[list[Fraction]]:

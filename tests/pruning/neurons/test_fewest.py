@@ -66,7 +66,7 @@ def test_compression_agrees_with_every_subset(d, width, part, readout):
 @pytest.mark.parametrize("units", [1, 3])
 def test_other_targets_agree_with_every_subset(units, readout):
     for seed, d in enumerate((1, 2, 3, 4)):
-        net, target = instance(9, d, seed, readout, units=units)
+        net, target = instance(8, d, seed, readout, units=units)
         best = prune_neurons(net, target, time_limit=GENEROUS).error.upper
         answer = prune_neurons(net, target, eps=1.02 * best, fewest=True, time_limit=GENEROUS)
         assert answer.status is Status.OPTIMAL
@@ -103,7 +103,7 @@ def test_no_subset_fits(readout):
     assert 0.9 * best.bound < answer.bound <= best.error.upper
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10_000), factor=st.sampled_from([0.25, 3.0, 1e6]))
 def test_scales_with_the_radius(seed, factor):
     net, _ = instance(6, 2, seed)

@@ -21,7 +21,7 @@ def two_threads(monkeypatch):
 
 @pytest.mark.parametrize(("d", "readout"), [(5, "linear"), (5, "relu")])
 def test_renewal_betters_the_greedy_choice_by_a_tenth(two_threads, d, readout):
-    problem = Problem(*instance(1000, d, 1, readout))
+    problem = Problem(*instance(600, d, 1, readout))
     rng = np.random.default_rng(0)
     greedy = search_greedily(problem, rng, Deadline())
     goal = 0.9 * greedy.error
@@ -34,7 +34,7 @@ def test_renewal_betters_the_greedy_choice_by_a_tenth(two_threads, d, readout):
 
 
 def test_renewal_never_loses_the_mask_it_starts_from(two_threads):
-    net, target = instance(12, 3, 4)
+    net, target = instance(9, 3, 4)
     _, upper, best = least_error(net, target)
     found = renew(Problem(net, target), best, np.random.default_rng(0), Deadline())
     assert found.error == pytest.approx(upper, rel=1e-4)

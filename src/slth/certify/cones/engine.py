@@ -19,19 +19,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slth.certify.best_first import BestFirst, Explored, Round
+from slth.certify.best_first import BestFirst, Explored, Wave
 from slth.certify.climbed import climbed
 from slth.certify.cones.explore import explore_cones, explore_slices
 from slth.certify.cones.records import (
-    Goal,
+    Cutoff,
     Left,
     Levels,
-    Start,
+    OpenCone,
     parts_of,
     rules_of,
     working_memory,
 )
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.certify.protocol import Ask, Bound
 from slth.network import FloatArray
 
@@ -53,16 +53,16 @@ class Cones:
 
     compiled_with = 3
 
-    def applies(self, problem: Problem) -> bool:
+    def applies(self, problem: Maximization) -> bool:
         """Wherever a place is covered by not too many cones."""
         return problem.d <= _UP_TO[problem.place.shape]
 
-    def maximize(self, problem: Problem, ask: Ask) -> Bound:
+    def maximize(self, problem: Maximization, ask: Ask) -> Bound:
         """Climb, then search over the cones."""
         return climbed(problem, ask, over_cones)
 
 
-def over_cones(problem: Problem, ask: Ask) -> Bound:
+def over_cones(problem: Maximization, ask: Ask) -> Bound:
     """Enclose sup min_k A_k over the points of the place by branch-and-bound over its cones."""
     # All weight on the one piece there is, or between the two.
     weight = 1.0 if problem.pieces == 1 else 0.5
@@ -85,7 +85,7 @@ class _Cone:
 class _Explorer:
     """Explores below single cones, within a number of nodes."""
 
-    def __init__(self, problem: Problem, ask: Ask) -> None:
+    def __init__(self, problem: Maximization, ask: Ask) -> None:
         place, d, objective = problem.place, problem.d, problem.objective
         self._ask = ask
         self._parts = parts_of(
@@ -101,16 +101,16 @@ class _Explorer:
         # The working memory of threads that are not at work.
         self._idle: list[tuple[Levels, Left]] = []
 
-    def work(self, node: _Cone, known: Round) -> float:
+    def work(self, node: _Cone, known: Wave) -> float:
         """In units worth a thread."""
         return self._budget(node, known) / _WORTH_A_THREAD
 
-    def _budget(self, node: _Cone, known: Round) -> int:
+    def _budget(self, node: _Cone, known: Wave) -> int:
         """How many nodes may be looked at: one of each cone that covers the place, at first."""
         few = min(self._most, _FEW_NODES + _NODES_A_CONE * known.waiting)
         return int(few) if node.depth else 1
 
-    def explore(self, node: _Cone, known: Round) -> Explored[_Cone]:
+    def explore(self, node: _Cone, known: Wave) -> Explored[_Cone]:
         """Depth first below the cone; it is left as it is if time is up."""
         if known.deadline.expired:
             return Explored(0.0, (node,), nodes=0)
@@ -123,8 +123,8 @@ class _Explorer:
         nodes, count, value, proven = self._explorer(
             self._parts,
             self._rules,
-            Start(cone, _dual_basis(cone), node.weight, node.bound, node.depth),
-            Goal(known.best, self._ask.rtol, self._ask.floor, self._budget(node, known)),
+            OpenCone(cone, _dual_basis(cone), node.weight, node.bound, node.depth),
+            Cutoff(known.best, self._ask.rtol, self._ask.floor, self._budget(node, known)),
             memory,
             left,
         )

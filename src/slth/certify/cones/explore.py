@@ -22,8 +22,8 @@ _DEPTH = 400
 def explore_cones(parts, rules, begin, goal, memory, left):
     """Depth-first search below one cone of the ball around 0 with at most `goal.budget` nodes.
 
-    Takes `Parts`, `Rules`, `Start`, `Goal`, `Levels` and `Left`. Returns (nodes, how many cones
-    are left over in `left`, best value, largest bound of a closed cone).
+    Takes `Parts`, `Rules`, `OpenCone`, `Cutoff`, `Levels` and `Left`. Returns (nodes, how many
+    cones are left over in `left`, best value, largest bound of a closed cone).
     """
     # The kernels of a node take arrays: taking them out of a record again and again costs 10 %.
     _linear, rising, rising_weights, falling, falling_weights, norms = parts

@@ -89,7 +89,7 @@ class Left(NamedTuple):
     point: FloatArray
 
 
-class Start(NamedTuple):
+class OpenCone(NamedTuple):
     """The cone to search: generators and their dual basis [d, d], the weight of the first piece, a
     bound, how many splits it is away from a root."""
 
@@ -100,7 +100,7 @@ class Start(NamedTuple):
     depth: int
 
 
-class Goal(NamedTuple):
+class Cutoff(NamedTuple):
     """The best value known; what need not be told apart from it; how many nodes may be looked
     at."""
 

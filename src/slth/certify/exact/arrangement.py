@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 
 from slth.certify.problem.place import AROUND_ZERO
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.certify.protocol import Ask, Bound
 from slth.rounding.outward import UNIT
 from slth.rounding.pairs import add_pair, two_prod, two_sum
@@ -44,12 +44,12 @@ class Arrangement:
 
     compiled_with = 3
 
-    def applies(self, problem: Problem) -> bool:
+    def applies(self, problem: Maximization) -> bool:
         """On the sphere in R^3, one piece."""
         small = problem.d == 3 and problem.pieces == 1 and problem.width <= _UP_TO
         return small and problem.place == AROUND_ZERO
 
-    def maximize(self, problem: Problem, ask: Ask) -> Bound:
+    def maximize(self, problem: Maximization, ask: Ask) -> Bound:
         """Enclose sup A; nothing below the incumbent is told apart."""
         hidden, weights = problem.objective.hidden, problem.objective.coefficients[0]
         linear = problem.objective.linear[0]

@@ -13,14 +13,14 @@ from slth.certify.problem.place import AROUND_ZERO, Place
 
 
 @dataclass(frozen=True)
-class Problem:
+class Maximization:
     """Maximise `objective` over the points of `place`; the objective's slack is not looked at."""
 
     objective: Objective
     place: Place = AROUND_ZERO
 
     @classmethod
-    def blank(cls, width: int, d: int, place: Place) -> Problem:
+    def blank(cls, width: int, d: int, place: Place) -> Maximization:
         """A problem of that size that takes no memory: what its units are is left open."""
         zero = np.zeros(1)
         linear, coefficients, hidden = (

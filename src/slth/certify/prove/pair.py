@@ -29,7 +29,7 @@ from slth.domain import Domain
 from slth.layers import FloatArray
 from slth.limits import Deadline, Progress, Report, silent
 from slth.pair_proof import PairClaim, PairProof
-from slth.proof import Column
+from slth.proof import Spool
 
 # Bytes of a proof: half of what a reader takes.
 _MOST_BYTES = MAX_BYTES // 2
@@ -180,7 +180,7 @@ class _Tree:
         self._axis: list[int] = [-1]
         self._first: list[int] = [-1]
         self._leaf: list[int] = [-1]
-        self._codes = tuple(Column(np.dtype(np.uint8)) for _ in self.widths)
+        self._codes = tuple(Spool(np.dtype(np.uint8)) for _ in self.widths)
         self._leaves = 0
 
     @property

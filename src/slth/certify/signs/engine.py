@@ -17,15 +17,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slth.certify.ascent import evaluate, nearest_in_zonotope, polish
-from slth.certify.best_first import BestFirst, Explored, Round
+from slth.certify.best_first import BestFirst, Explored, Wave
 from slth.certify.climbed import climbed
 from slth.certify.problem.objective import Objective
 from slth.certify.problem.place import AROUND_ZERO, Place
-from slth.certify.problem.problem import Problem
+from slth.certify.problem.problem import Maximization
 from slth.certify.protocol import Ask, Bound
 from slth.certify.signs.lifted import DECIDED, Dual, solve, step_cost
 from slth.certify.signs.proven import excluded_signs
-from slth.certify.signs.records import Region
+from slth.certify.signs.records import SignDual
 from slth.network import FloatArray
 from slth.rounding.outward import UNIT
 
@@ -50,7 +50,7 @@ class Signs:
 
     compiled_with = _CONES_UP_TO + 1
 
-    def applies(self, problem: Problem) -> bool:
+    def applies(self, problem: Maximization) -> bool:
         """Where cones are not quicker and a Newton step is not too dear."""
         width, d = problem.width, problem.d
         around_zero = problem.place == AROUND_ZERO
@@ -58,12 +58,12 @@ class Signs:
         wide = d <= _CONES_UP_TO and width > up_to.get(d, 0)
         return not wide and step_cost(d, width) <= _DEAREST_STEP
 
-    def maximize(self, problem: Problem, ask: Ask) -> Bound:
+    def maximize(self, problem: Maximization, ask: Ask) -> Bound:
         """Climb, then search over the signs."""
         return climbed(problem, ask, over_signs)
 
 
-def over_signs(problem: Problem, ask: Ask) -> Bound:
+def over_signs(problem: Maximization, ask: Ask) -> Bound:
     """Enclose sup min_k A_k over the points of the place by branch-and-bound over signs."""
     lifted = _Lifted.of(problem.objective, problem.place)
     share = 1.0 if problem.pieces == 1 else 0.5
@@ -145,12 +145,12 @@ class _Explorer:
 
     problem: _Lifted
 
-    def work(self, node: _Node, known: Round) -> float:
+    def work(self, node: _Node, known: Wave) -> float:
         """In units worth a thread."""
         width, n = self.problem.hidden.shape
         return step_cost(n - 1, width) / _WORTH_A_THREAD
 
-    def explore(self, node: _Node, known: Round) -> Explored[_Node]:
+    def explore(self, node: _Node, known: Wave) -> Explored[_Node]:
         """Bound a node; close it, or fix what can be fixed and split it in two."""
         if known.deadline.expired:
             return Explored(0.0, (node,), nodes=0)
@@ -162,7 +162,7 @@ class _Visit:
     """Visits to nodes, knowing what a round knows."""
 
     problem: _Lifted
-    known: Round
+    known: Wave
 
     def of(self, node: _Node) -> Explored[_Node]:
         """The node's bound, and the nodes below it if there are any."""
@@ -214,7 +214,7 @@ class _Visit:
         down = np.flatnonzero(weights < -_LEAST_WEIGHT)
         fixed = np.flatnonzero(signs)
         known = hidden[fixed] * signs[fixed, None]
-        region = Region(
+        region = SignDual(
             weights[free],
             hidden[free],
             np.concatenate([known[: 0 if settled else None], self.problem.always]),

@@ -36,7 +36,7 @@ from slth.certify.signs.newton import (
 )
 from slth.certify.signs.policies import lower_cones, squares, upper_cones
 from slth.certify.signs.proven import admissible, cholesky, dual_matrix, norm, proven
-from slth.certify.signs.records import Forces, Region, Standing, Variables
+from slth.certify.signs.records import Forces, SignDual, Standing, Variables
 from slth.copying import copy_matrix, copy_vector
 from slth.limits import Deadline
 from slth.network import FloatArray
@@ -80,7 +80,7 @@ def step_cost(d: int, width: int) -> float:
     return space**2 * (space / 3 + width)
 
 
-def solve(region: Region, target: float, deadline: Deadline, *, decided: float = DECIDED) -> Dual:
+def solve(region: SignDual, target: float, deadline: Deadline, *, decided: float = DECIDED) -> Dual:
     """Minimise the dual until it is proven <= `target` or stays above, or time is up.
 
     It is taken to stay above when its value is nearer to the minimum than `decided` times what it

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from slth.network import FloatArray
 
 
-class Region(NamedTuple):
+class SignDual(NamedTuple):
     """One dual problem, n = d + 1.
 
     Attributes:

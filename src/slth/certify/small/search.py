@@ -14,7 +14,7 @@ from numba import njit
 
 from slth.certify.ascent import shortest_share
 from slth.certify.cones.explore import explore_cones
-from slth.certify.cones.records import Goal, Start, parts_of, rules_of, working_memory
+from slth.certify.cones.records import Cutoff, OpenCone, parts_of, rules_of, working_memory
 from slth.certify.problem.cheap import lipschitz_bound
 from slth.certify.problem.objective import one_problem, reduce_units
 from slth.copying import copy_matrix, copy_vector
@@ -137,8 +137,8 @@ def _search(problem, exponent, floor, best, wanted, most_nodes, point):
         count, undecided, reached, closed = explore_cones(
             parts,
             rules,
-            Start(cone, cone, share, root, 0),
-            Goal(value, wanted.rtol, floor, budget),
+            OpenCone(cone, cone, share, root, 0),
+            Cutoff(value, wanted.rtol, floor, budget),
             memory,
             left,
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from slth.deep import DeepNetwork
 from slth.doors.agreement import agrees
-from slth.doors.chain import Chain, unlike
+from slth.doors.graph_value import GraphValue, unlike
 from slth.doors.onnx.evaluate import evaluated
 from slth.doors.onnx.library import onnx_for, options_of
 from slth.doors.onnx.nodes import require_node
@@ -145,7 +145,7 @@ class Graph:
             raise unusable(name, f"{len(graph.node)} nodes, more than {_MOST_NODES}")
         self.products = 0
         self.constants: dict[str, np.ndarray] = {}
-        self.chains: dict[str, Chain] = {}
+        self.chains: dict[str, GraphValue] = {}
         for tensor in graph.initializer:
             if any(dim < 0 for dim in tensor.dims) or math.prod(tensor.dims) > _MOST_BYTES:
                 raise unusable(name, f"a tensor {tensor.name!r} of shape {list(tensor.dims)}")
@@ -158,7 +158,7 @@ class Graph:
         if len({value.name for value in graph.input}) != len(graph.input):
             raise unusable(name, "two inputs of one name")
         self.shape, self.fixed_batch = self._shape(inputs[0])
-        self.chains[self.input] = Chain.start(self.shape)
+        self.chains[self.input] = GraphValue.start(self.shape)
 
     def _require_new(self, value: str) -> None:
         if not value:
@@ -250,7 +250,7 @@ class Graph:
                 known.update(evaluated(self.onnx, node, given, self.opset))
         return np.asarray(known[self.output], np.float64).ravel()
 
-    def chain(self, name: str, where: str) -> Chain:
+    def chain(self, name: str, where: str) -> GraphValue:
         """The value of that name, which depends on the input."""
         if name not in self.chains:
             raise unlike(where, f"a value {name!r} that is not known", "a layer's output")

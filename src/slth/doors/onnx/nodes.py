@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slth.doors.chain import unlike
+from slth.doors.graph_value import unlike
 
 
 def require_node(onnx: Any, node: Any, opset: int, where: str) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slth.doors.chain import Chain, one_slope, reciprocal, unlike
 from slth.doors.folding import product
+from slth.doors.graph_value import GraphValue, one_slope, reciprocal, unlike
 from slth.doors.kernels import whole_kernel
 from slth.doors.normalise import batch_normalised
 from slth.layers import AveragePool, Conv, FloatArray, size_of
@@ -17,10 +17,10 @@ from slth.layers import AveragePool, Conv, FloatArray, size_of
 if TYPE_CHECKING:
     from slth.doors.onnx.graph import Graph
 
-Handler = Callable[["Graph", Any, dict[str, Any], str], Chain]
+Handler = Callable[["Graph", Any, dict[str, Any], str], GraphValue]
 
 
-def _gemm(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _gemm(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     weight = graph.constant(node.input[1], where)
     if options.get("transA", 0) or weight.ndim != 2 or value.shape[:-1] != (1,):
@@ -37,7 +37,7 @@ def _gemm(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return value.shifted(bias, where, off)
 
 
-def _matmul(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _matmul(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     left, right = node.input
     if right in graph.constants:
         value, weight = graph.chain(left, where), _matrix(graph.constant(right, where), where)
@@ -63,7 +63,7 @@ def _matrix(weight: FloatArray, where: str) -> FloatArray:
     return weight
 
 
-def _add(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _add(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     left, right = node.input
     for one, other in ((left, right), (right, left)):
         if other in graph.constants:
@@ -71,7 +71,7 @@ def _add(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return graph.chain(left, where).plus(graph.chain(right, where), where)
 
 
-def _sub(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _sub(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     left, right = node.input
     if right in graph.constants:
         return graph.chain(left, where).shifted(-graph.constant(right, where), where)
@@ -81,7 +81,7 @@ def _sub(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return negated.shifted(graph.constant(left, where), where)
 
 
-def _mul(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _mul(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     left, right = node.input
     for one, other in ((left, right), (right, left)):
         if other in graph.constants:
@@ -89,7 +89,7 @@ def _mul(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     raise unlike(where, "a product of two layers' outputs", "one constant side")
 
 
-def _div(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _div(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     left, right = node.input
     if right not in graph.constants:
         raise unlike(where, "a division by a layer's output", "a constant divisor")
@@ -97,22 +97,22 @@ def _div(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return graph.chain(left, where).scaled(inverse, where, off)
 
 
-def _relu(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _relu(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     return graph.chain(node.input[0], where).activated(0.0, where)
 
 
-def _leaky(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _leaky(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     # The default is the float32 nearest to 0.01.
     slope = float(options.get("alpha", np.float32(0.01)))
     return graph.chain(node.input[0], where).activated(slope, where)
 
 
-def _prelu(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _prelu(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     slopes = graph.constant(node.input[1], where)
     return one_slope(graph.chain(node.input[0], where), slopes, where)
 
 
-def _conv(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _conv(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     weight = graph.constant(node.input[1], where)
     if list(options.get("kernel_shape", weight.shape[2:])) != list(weight.shape[2:]):
@@ -145,7 +145,7 @@ def _padding(shape: Any, kernel: Any, strides: Any, options: Any, where: str) ->
     return (*begin, *end)
 
 
-def _pool(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _pool(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     kernel = tuple(options["kernel_shape"])
     if options.get("ceil_mode", 0) or {*options.get("dilations", [1])} != {1} or len(kernel) != 2:
@@ -156,7 +156,7 @@ def _pool(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return value.image(AveragePool(kernel, strides, padding, counted), where)  # type: ignore[arg-type]
 
 
-def _pad(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _pad(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     """Zeros around an image. Pads and value are attributes before operator set 11, then inputs."""
     value, inputs = graph.chain(node.input[0], where), [*node.input, "", "", ""]
     pads = graph.whole(inputs[1], where) if inputs[1] else list(options.get("pads", []))
@@ -168,11 +168,11 @@ def _pad(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return value.padded((pads[2], pads[3], pads[6], pads[7]), where)
 
 
-def _global_pool(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _global_pool(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     return graph.chain(node.input[0], where).image(AveragePool(), where)
 
 
-def _batch_norm(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _batch_norm(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     several = sum(1 for name in node.output if name) > 1
     if options.get("training_mode", 0) or not options.get("spatial", 1) or several:
         raise unlike(where, "training mode, or statistics for each place", "one a channel")
@@ -182,7 +182,7 @@ def _batch_norm(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return batch_normalised(value, gain, shift, mean, variance, epsilon, where)
 
 
-def _flatten(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _flatten(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     axis = _axis(options.get("axis", 1), len(value.shape) + 1, where, len(value.shape))
     return value.reshaped((size_of(value.shape[:axis]), size_of(value.shape[axis:])), where)
@@ -196,7 +196,7 @@ def _axis(axis: int, count: int, where: str, wrap: int) -> int:
     return found
 
 
-def _reshape(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _reshape(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     wanted = graph.whole(node.input[1], where)
     copied = 0 in wanted and not options.get("allowzero", 0)
@@ -210,7 +210,7 @@ def _reshape(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return value.reshaped(tuple(size if size >= 0 else open_size for size in sizes), where)
 
 
-def _squeeze(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _squeeze(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     axes, count = _axes(graph, node, options, where), len(value.shape)
     dropped = {_axis(axis, count, where, count) for axis in axes or ()}
@@ -221,7 +221,7 @@ def _squeeze(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     )
 
 
-def _unsqueeze(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _unsqueeze(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     axes = _axes(graph, node, options, where) or []
     count = len(value.shape) + len(axes)
@@ -237,7 +237,7 @@ def _axes(graph: Graph, node: Any, options: Any, where: str) -> list[int] | None
     return list(options["axes"]) if "axes" in options else None
 
 
-def _transpose(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _transpose(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     """Only axes of size 1 may move: then the numbers stay in their order."""
     value = graph.chain(node.input[0], where)
     count = len(value.shape)
@@ -248,11 +248,11 @@ def _transpose(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return value.reshaped(tuple(value.shape[axis] for axis in order), where)
 
 
-def _same(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _same(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     return graph.chain(node.input[0], where)
 
 
-def _dropout(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _dropout(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     if len(node.input) > 2 and node.input[2]:
         mode = graph.constants.get(node.input[2])
         if mode is None or mode.any():
@@ -260,7 +260,7 @@ def _dropout(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return graph.chain(node.input[0], where)
 
 
-def _softmax(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _softmax(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     value = graph.chain(node.input[0], where)
     count, said = len(value.shape), options.get("axis", -1 if graph.opset >= 13 else 1)
     axis = _axis(said, count, where, count)
@@ -283,7 +283,7 @@ def _softmax(graph: Graph, node: Any, options: Any, where: str) -> Chain:
     return value.ended("softmax", where)
 
 
-def _sigmoid(graph: Graph, node: Any, options: Any, where: str) -> Chain:
+def _sigmoid(graph: Graph, node: Any, options: Any, where: str) -> GraphValue:
     return graph.chain(node.input[0], where).ended("sigmoid", where)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
-from slth.doors.chain import unlike
 from slth.doors.exact import exact_dtype
+from slth.doors.graph_value import unlike
 from slth.doors.onnx.library import onnx_for
 from slth.layers import (
     AveragePool,

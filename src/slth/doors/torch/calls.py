@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slth.doors.chain import Chain, reciprocal, unlike
+from slth.doors.graph_value import GraphValue, reciprocal, unlike
 from slth.doors.torch.layers import averaged, convolution, dropped, flattened, linear, softmax
 from slth.doors.torch.library import array_of
 from slth.errors import require_number
@@ -59,10 +59,10 @@ class Call:
         """The value of a node, or the constant itself."""
         return self.values.get(given.name) if isinstance(given, self.torch.fx.Node) else given
 
-    def chain(self, given: Any) -> Chain:
+    def chain(self, given: Any) -> GraphValue:
         """A value that depends on the input."""
         value = self.value(given)
-        if not isinstance(value, Chain):
+        if not isinstance(value, GraphValue):
             raise unlike(self.where, f"{given!r}", "a value that depends on the input")
         return value
 
@@ -102,7 +102,7 @@ class Call:
                 raise unlike(self.where, f"the argument {name}", "the operation without it")
         return done()
 
-    def _table(self) -> list[tuple[tuple[Any, ...], Callable[[], Chain]]]:
+    def _table(self) -> list[tuple[tuple[Any, ...], Callable[[], GraphValue]]]:
         torch, functional = self.torch, self.torch.nn.functional
         return [
             ((operator.add, operator.iadd, torch.add, "add", "add_"), self._sum),
@@ -136,9 +136,9 @@ class Call:
             (("contiguous", "clone", "detach"), self._first),
         ]
 
-    def _first(self) -> Chain:
+    def _first(self) -> GraphValue:
         value = self.argument("input", 0)
-        if not isinstance(value, Chain):
+        if not isinstance(value, GraphValue):
             raise unlike(self.where, f"{value!r}", "a value that depends on the input")
         return value
 
@@ -147,53 +147,53 @@ class Call:
             raise unlike(self.where, "alpha or rounding_mode", "the plain operation")
         return self.argument("input", 0), self.argument("other", 1)
 
-    def _sum(self) -> Chain:
+    def _sum(self) -> GraphValue:
         left, right = self._sides()
         for one, other in ((left, right), (right, left)):
             constant = self.constant(other)
-            if isinstance(one, Chain) and constant is not None:
+            if isinstance(one, GraphValue) and constant is not None:
                 return one.shifted(constant, self.where)
-        if isinstance(left, Chain) and isinstance(right, Chain):
+        if isinstance(left, GraphValue) and isinstance(right, GraphValue):
             return left.plus(right, self.where)
         raise unlike(self.where, "a sum of constants", "one in the module's state")
 
-    def _difference(self) -> Chain:
+    def _difference(self) -> GraphValue:
         left, right = self._sides()
         subtracted, start = self.constant(right), self.constant(left)
-        if isinstance(left, Chain) and subtracted is not None:
+        if isinstance(left, GraphValue) and subtracted is not None:
             return left.shifted(-subtracted, self.where)
-        if isinstance(right, Chain) and start is not None:
+        if isinstance(right, GraphValue) and start is not None:
             return right.scaled(-1.0, self.where).shifted(start, self.where)
         raise unlike(self.where, "a difference of two layers' outputs", "one constant side")
 
-    def _product(self) -> Chain:
+    def _product(self) -> GraphValue:
         left, right = self._sides()
         for one, other in ((left, right), (right, left)):
             constant = self.constant(other)
-            if isinstance(one, Chain) and constant is not None:
+            if isinstance(one, GraphValue) and constant is not None:
                 return one.scaled(constant, self.where)
         raise unlike(self.where, "a product of two layers' outputs", "one constant side")
 
-    def _quotient(self) -> Chain:
+    def _quotient(self) -> GraphValue:
         left, right = self._sides()
         divisor = self.constant(right)
-        if not isinstance(left, Chain) or divisor is None:
+        if not isinstance(left, GraphValue) or divisor is None:
             raise unlike(self.where, "a division by a layer's output", "a constant divisor")
         inverse, off = reciprocal(divisor, self.where)
         return left.scaled(inverse, self.where, off)
 
-    def _matmul(self) -> Chain:
+    def _matmul(self) -> GraphValue:
         value, weight = self._first(), self.weights("other", 1)
         if weight.ndim != 2:
             raise unlike(self.where, f"weights of shape {weight.shape}", "a matrix")
         return linear(value, weight.T, None, self.where)
 
-    def _linear(self) -> Chain:
+    def _linear(self) -> GraphValue:
         weight, bias = self.weights("weight", 1), self.argument("bias", 2)
         known = None if bias is None else self.weights("bias", 2)
         return linear(self._first(), weight, known, self.where)
 
-    def _convolution(self) -> Chain:
+    def _convolution(self) -> GraphValue:
         weight, bias = self.weights("weight", 1), self.argument("bias", 2)
         return convolution(
             self._first(),
@@ -206,11 +206,11 @@ class Call:
             self.where,
         )
 
-    def _flattened(self) -> Chain:
+    def _flattened(self) -> GraphValue:
         begin, end = self.argument("start_dim", 1, 0), self.argument("end_dim", 2, -1)
         return flattened(self._first(), begin, end, self.where)
 
-    def _viewed(self) -> Chain:
+    def _viewed(self) -> GraphValue:
         value = self._first()
         given: Any = self.node.kwargs.get("shape", self.node.args[1:])
         if len(given) == 1 and not isinstance(given[0], int):
@@ -227,14 +227,14 @@ class Call:
             tuple(whole // max(1, known) if size == -1 else size for size in sizes), self.where
         )
 
-    def _dropped(self) -> Chain:
+    def _dropped(self) -> GraphValue:
         rate, training = self.argument("p", 1, 0.5), self.argument("training", 2, True)
         return dropped(self._first(), rate, training, self.where)
 
-    def _softmax(self) -> Chain:
+    def _softmax(self) -> GraphValue:
         return softmax(self._first(), self.argument("dim", 1), self.where)
 
-    def _pooled(self) -> Chain:
+    def _pooled(self) -> GraphValue:
         if self.argument("ceil_mode", 4, False) or self.argument("divisor_override", 6) is not None:
             raise unlike(self.where, "ceil_mode or divisor_override", "a plain average pool")
         return averaged(
@@ -246,7 +246,7 @@ class Call:
             self.where,
         )
 
-    def _pooled_whole(self) -> Chain:
+    def _pooled_whole(self) -> GraphValue:
         if self.argument("output_size", 1) not in (1, (1, 1), [1, 1]):
             raise unlike(self.where, "several places", "output_size 1")
         return self._first().image(AveragePool(), self.where)

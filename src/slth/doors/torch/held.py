@@ -10,7 +10,7 @@ import numpy as np
 
 from slth.deep import DeepNetwork
 from slth.doors.agreement import agrees
-from slth.doors.chain import unlike
+from slth.doors.graph_value import unlike
 from slth.doors.torch.plain import faithful_copy
 from slth.errors import InvalidInput
 

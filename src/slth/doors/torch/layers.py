@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from slth.doors.chain import Chain, one_slope, unlike
+from slth.doors.graph_value import GraphValue, one_slope, unlike
 from slth.doors.kernels import whole_kernel
 from slth.doors.normalise import batch_normalised
 from slth.doors.torch.library import array_of
 from slth.layers import AveragePool, Conv, FloatArray, size_of
 
 
-def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
+def layer_applied(torch: Any, part: Any, value: GraphValue, where: str) -> GraphValue:
     """The value after a module of torch.nn; subclasses with a forward of their own never come here,
     as the trace goes into them."""
     nn, kind = torch.nn, type(part)
@@ -54,12 +54,14 @@ def layer_applied(torch: Any, part: Any, value: Chain, where: str) -> Chain:
     raise unlike(where, f"{home}{kind.__name__}", "a layer that slth knows")
 
 
-def linear(value: Chain, weight: FloatArray, bias: FloatArray | None, where: str) -> Chain:
+def linear(
+    value: GraphValue, weight: FloatArray, bias: FloatArray | None, where: str
+) -> GraphValue:
     """h W^T + b over the last axis."""
     return value.dense(weight, (*value.shape[:-1], weight.shape[0]), where, bias)
 
 
-def flattened(value: Chain, begin: int, end: int, where: str) -> Chain:
+def flattened(value: GraphValue, begin: int, end: int, where: str) -> GraphValue:
     """Axes begin to end as one; the batch stays by itself."""
     count = len(value.shape)
     first, last = (axis + count if axis < 0 else axis for axis in (begin, end))
@@ -69,14 +71,14 @@ def flattened(value: Chain, begin: int, end: int, where: str) -> Chain:
     return value.reshaped((*value.shape[:first], whole, *value.shape[last + 1 :]), where)
 
 
-def dropped(value: Chain, rate: float, training: bool, where: str) -> Chain:
+def dropped(value: GraphValue, rate: float, training: bool, where: str) -> GraphValue:
     """Dropout, which does nothing in eval mode."""
     if training and rate != 0.0:
         raise unlike(where, "Dropout in training mode, which is random", "call module.eval() first")
     return value
 
 
-def softmax(value: Chain, axis: int | None, where: str) -> Chain:
+def softmax(value: GraphValue, axis: int | None, where: str) -> GraphValue:
     """A last softmax over all outputs."""
     last = len(value.shape) - 1
     if axis is None:
@@ -97,14 +99,14 @@ def softmax(value: Chain, axis: int | None, where: str) -> Chain:
 
 
 def averaged(
-    value: Chain, kernel: Any, stride: Any, padding: Any, counted: bool, where: str
-) -> Chain:
+    value: GraphValue, kernel: Any, stride: Any, padding: Any, counted: bool, where: str
+) -> GraphValue:
     """An average pool."""
     return value.image(AveragePool(kernel, stride or None, padding, counted), where)
 
 
 def convolution(
-    value: Chain,
+    value: GraphValue,
     weight: FloatArray,
     bias: FloatArray | None,
     stride: Any,
@@ -112,7 +114,7 @@ def convolution(
     dilation: Any,
     groups: int,
     where: str,
-) -> Chain:
+) -> GraphValue:
     """A convolution of images; padding is one number, a pair, "same" or "valid"."""
     strides, dilations = _pair(stride), _pair(dilation)
     kernel = whole_kernel(weight, groups, dilations, where)
@@ -132,7 +134,7 @@ def _pair(value: Any) -> tuple[int, int]:
     return int(given[0]), int(given[-1])
 
 
-def _batch_norm(value: Chain, part: Any, where: str) -> Chain:
+def _batch_norm(value: GraphValue, part: Any, where: str) -> GraphValue:
     if part.training or part.running_mean is None:
         raise unlike(where, "training mode or no statistics", "eval mode: call module.eval()")
     channels = part.num_features
@@ -142,7 +144,7 @@ def _batch_norm(value: Chain, part: Any, where: str) -> Chain:
     return batch_normalised(value, gain, shift, mean, variance, float(part.eps), where)
 
 
-def _pooled(value: Chain, part: Any, where: str) -> Chain:
+def _pooled(value: GraphValue, part: Any, where: str) -> GraphValue:
     if part.ceil_mode or part.divisor_override is not None:
         raise unlike(where, "ceil_mode or divisor_override", "a plain average pool")
     counted = bool(part.count_include_pad)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from slth.deep import DeepNetwork
-from slth.doors.chain import unlike
+from slth.doors.graph_value import unlike
 from slth.doors.torch.library import array_of, torch_for
 from slth.errors import InvalidInput
 from slth.layers import (

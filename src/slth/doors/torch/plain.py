@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from slth.doors.chain import unlike
+from slth.doors.graph_value import unlike
 from slth.doors.torch.library import oddity
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from slth.deep import DeepNetwork
-from slth.doors.chain import Chain, unlike
+from slth.doors.graph_value import GraphValue, unlike
 from slth.doors.torch.calls import Call, constant_of
 from slth.doors.torch.held import require_same_values
 from slth.doors.torch.layers import layer_applied
@@ -109,7 +109,7 @@ def _walked(torch: Any, traced: Any, shape: tuple[int, ...]) -> DeepNetwork:
             case "placeholder":
                 inputs += 1
                 if inputs == 1:
-                    values[node.name] = Chain.start(shape)
+                    values[node.name] = GraphValue.start(shape)
                 elif node.users:
                     raise unlike(where, "several inputs", "one input")
             case "get_attr":

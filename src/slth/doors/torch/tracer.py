@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from slth.doors.chain import unlike
+from slth.doors.graph_value import unlike
 from slth.doors.torch.plain import settled_copy
 
 # What Python writes as `h += g`. torch.fx would record a new value, and the old one unchanged.

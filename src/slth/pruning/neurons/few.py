@@ -45,10 +45,10 @@ def search_few(race: NeuronRace, rng: np.random.Generator, deadline: Deadline) -
     """Enter tickets of at most `_MOST` units until they are good enough, nothing helps, or the time
     is up. The target is one unit, d >= 3."""
     threads = usable_threads()
-    starts = [_Start(race, own) for own in rng.spawn(_STAGES[0][0])]
+    starts = [_Beginning(race, own) for own in rng.spawn(_STAGES[0][0])]
     with crew(threads) as run_all:
 
-        def go_on(chosen: list[_Start], limit: Deadline) -> bool:
+        def go_on(chosen: list[_Beginning], limit: Deadline) -> bool:
             for start in range(0, len(chosen), threads):
                 if limit.expired or race.finished:
                     return False
@@ -70,7 +70,7 @@ def search_few(race: NeuronRace, rng: np.random.Generator, deadline: Deadline) -
                 break
 
 
-class _Start:
+class _Beginning:
     """A mask among the units of its own pool, the sample it is judged on, and the best so far.
 
     Attributes:

@@ -14,7 +14,7 @@ import numpy as np
 
 from slth.limits import Deadline, Report
 from slth.network import BoolArray, FloatArray
-from slth.pruning.finding import OfAll
+from slth.pruning.conclusion import OfAll
 from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.cluster import restricted, widened
 from slth.pruning.neurons.entry import NeuronRace, certified, enter_nothing

@@ -40,7 +40,7 @@ _STUCK_SLICES = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Relaxation:
+class Relaxed:
     """What the relaxation proved and found.
 
     bound: proven lower bound on every mask's error (min(cutoff, .) for the relu readout).
@@ -66,7 +66,7 @@ def relax(
     points: FloatArray | None = None,
     dropped: BoolArray | None = None,
     rtol: float = 2e-3,
-) -> Relaxation:
+) -> Relaxed:
     """Solve the relaxation to `rtol`, or until the deadline or a bound >= cutoff.
 
     Args:
@@ -110,7 +110,7 @@ def relax(
         for row in rows:
             add_row(dictionary, pool.arrays, row)
     tight = pool.tight(dictionary, 0.2 * max(best, 1e-12))
-    return Relaxation(
+    return Relaxed(
         best, proof, np.clip(weights, 0.0, 1.0), pool.points, pool.points[np.unique(tight >> 1)]
     )
 

@@ -64,7 +64,7 @@ class SubsetSums:
         return self.masks.sum(axis=1)
 
 
-class Batch:
+class SubsetBatch:
     """The state of a batch: best subsets so far and what is proven."""
 
     def __init__(self, samples: FloatArray, targets: FloatArray) -> None:
@@ -272,7 +272,7 @@ class Batch:
                     mask[k] = True
                     missing -= x[k]
             missing += 0.5 * float(x[searched].sum())
-            part = Batch(x[None, searched], np.array([missing]))
+            part = SubsetBatch(x[None, searched], np.array([missing]))
             if eps < 0.0:
                 part.closest(deadline)
             else:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from slth.errors import InvalidInput, require_array, require_count, require_time_limit
 from slth.limits import Deadline, stopped_by_interrupt
 from slth.network import BoolArray, FloatArray
-from slth.pruning.weights.batch import Batch, SubsetSums
+from slth.pruning.weights.batch import SubsetBatch, SubsetSums
 from slth.pruning.weights.counted import LARGEST as COUNTED
 from slth.pruning.weights.enclosure import enclose
 
@@ -68,7 +68,7 @@ def subset_sum(
             expected="eps >= 0",
             fix="Say how near is near enough, e.g. eps=0.01.",
         )
-    batch = Batch(values, wanted)
+    batch = SubsetBatch(values, wanted)
     with stopped_by_interrupt(deadline):
         if eps is None:
             if at_most is None:
@@ -129,7 +129,7 @@ def best_by_count(
             fix="Use subset_sum with eps and sparsest=True, or fewer samples.",
         )
     with stopped_by_interrupt(deadline):
-        masks, bound = Batch(values, wanted).by_count(most, deadline)
+        masks, bound = SubsetBatch(values, wanted).by_count(most, deadline)
     flat = masks.reshape(-1, n)
     repeated = values if values.shape[0] == 1 else np.repeat(values, most + 1, axis=0)
     lower, upper = enclose(repeated, flat, np.repeat(wanted, most + 1))

@@ -68,7 +68,7 @@ def test_bound_is_sharp_for_what_it_relaxes(seed):
     assert 0.95 * exact < bound <= exact * (1 + 1e-9)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(
         st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.sampled_from([-2, -1, -0.5, 0, 1, 3])),

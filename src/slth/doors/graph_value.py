@@ -44,7 +44,7 @@ _MOST_ENTRIES = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class GraphValue:
     """A value of a graph.
 
     Attributes:
@@ -59,7 +59,7 @@ class Chain:
             a window laid over it takes them for its own padding.
     """
 
-    before: Chain | None
+    before: GraphValue | None
     item: Item | None
     shape: tuple[int, ...]
     place: tuple[int, ...]
@@ -67,7 +67,7 @@ class Chain:
     pad: Sides | None = None
 
     @classmethod
-    def start(cls, shape: tuple[int, ...]) -> Chain:
+    def start(cls, shape: tuple[int, ...]) -> GraphValue:
         """The input of a graph."""
         if not 1 <= math.prod(shape) <= _MOST_INPUTS or min(shape, default=1) < 1:
             raise InvalidInput(
@@ -85,7 +85,7 @@ class Chain:
         shape: tuple[int, ...],
         where: str,
         bias: FloatArray | None = None,
-    ) -> Chain:
+    ) -> GraphValue:
         """weight h + bias, in the given shape."""
         if weight.ndim != 2 or weight.shape[1] != size_of(self.shape):
             raise unlike(
@@ -95,7 +95,7 @@ class Chain:
             )
         return self._then(Dense(weight, bias), shape, where)
 
-    def padded(self, pad: Sides, where: str) -> Chain:
+    def padded(self, pad: Sides, where: str) -> GraphValue:
         """The image with rows and columns of zeros around it."""
         if min(pad) < 0:
             raise unlike(where, f"padding {list(pad)}, which cuts off", "rows of zeros added")
@@ -104,7 +104,7 @@ class Chain:
         same = np.eye(self.place[0])[:, :, None, None]
         return replace(self.image(Conv(same, padding=pad), where), pad=pad)
 
-    def image(self, item: Conv | AveragePool, where: str) -> Chain:
+    def image(self, item: Conv | AveragePool, where: str) -> GraphValue:
         """A convolution or pool of an image."""
         if self.pad is not None and self.before is not None:
             own = item.window(self.place) if isinstance(item, AveragePool) else item.window
@@ -135,7 +135,7 @@ class Chain:
                 raise unlike(where, "a mean over padding alone, which is 0/0", "smaller padding")
         return self._then(item, (1, *shape), where)
 
-    def activated(self, slope: float, where: str) -> Chain:
+    def activated(self, slope: float, where: str) -> GraphValue:
         """max(h, slope h)."""
         if slope == 1.0:
             return self
@@ -143,23 +143,23 @@ class Chain:
             raise unlike(where, f"the slope {slope:g}", "a slope from 0 to 1")
         return self._then(LeakyRelu(slope) if slope else Relu(), self.shape, where)
 
-    def _then(self, item: Item, shape: tuple[int, ...], where: str) -> Chain:
+    def _then(self, item: Item, shape: tuple[int, ...], where: str) -> GraphValue:
         self._require_unfinished(where)
         place = self.place
         if isinstance(item, Dense | Conv | AveragePool):
             place = output_shape(item, place)
-        return Chain(self, item, shape, place)
+        return GraphValue(self, item, shape, place)
 
-    def reshaped(self, shape: tuple[int, ...], where: str) -> Chain:
+    def reshaped(self, shape: tuple[int, ...], where: str) -> GraphValue:
         """The same numbers in the same order in another shape."""
         # Python's integers, as a hostile shape wraps those of 64 bits round.
         if math.prod(shape) != size_of(self.shape) or min(shape, default=1) < 0:
             raise unlike(where, f"{self.shape} to {shape}", "as many entries")
         if self.item is None and self.last is None:
-            return Chain.start(shape)
+            return GraphValue.start(shape)
         return replace(self, shape=shape, pad=None)
 
-    def ended(self, last: str, where: str) -> Chain:
+    def ended(self, last: str, where: str) -> GraphValue:
         """The value after a last softmax or sigmoid."""
         self._require_unfinished(where)
         return replace(self, last=last, pad=None)
@@ -168,7 +168,7 @@ class Chain:
         if self.last is not None:
             raise unlike(where, f"an operation after a {self.last}", f"the {self.last} at the end")
 
-    def plus(self, other: Chain, where: str) -> Chain:
+    def plus(self, other: GraphValue, where: str) -> GraphValue:
         """The sum of two values, one of which was made from the other."""
         self._require_unfinished(where)
         other._require_unfinished(where)
@@ -187,13 +187,13 @@ class Chain:
             if any(isinstance(item, Residual) for item in body):
                 raise unlike(where, "a skip over another skip", "one skip at a time")
             block = Residual(_explicit(body))  # type: ignore[arg-type]
-            return Chain(short, block, shape, short.place)
+            return GraphValue(short, block, shape, short.place)
         raise unlike(where, "a sum of two branches that both compute", "a skip: h + body(h)")
 
-    def _since(self, start: Chain) -> list[Item] | None:
+    def _since(self, start: GraphValue) -> list[Item] | None:
         """The items from `start` to here; None if it is not on the way."""
         items: list[Item] = []
-        here: Chain | None = self
+        here: GraphValue | None = self
         while here is not None:
             same = here.before is start.before and here.item is start.item
             # A reshaped input is the same numbers, but another image for a convolution.
@@ -206,7 +206,7 @@ class Chain:
             here = here.before
         return None
 
-    def shifted(self, constant: Any, where: str, off: Any = 0.0) -> Chain:
+    def shifted(self, constant: Any, where: str, off: Any = 0.0) -> GraphValue:
         """h + constant, entry by entry; the constant is known up to `off`."""
         self._require_unfinished(where)
         shape, shift = self._spread(constant, where)
@@ -215,7 +215,7 @@ class Chain:
             return self.reshaped(shape, where)
         return self._folded(np.ones_like(shift), np.zeros_like(shift), shift, offs, shape, where)
 
-    def scaled(self, factor: Any, where: str, off: Any = 0.0) -> Chain:
+    def scaled(self, factor: Any, where: str, off: Any = 0.0) -> GraphValue:
         """h * factor, entry by entry; the factor is known up to `off`."""
         self._require_unfinished(where)
         shape, factors = self._spread(factor, where)
@@ -233,7 +233,7 @@ class Chain:
         shift_offs: FloatArray,
         shape: tuple[int, ...],
         where: str,
-    ) -> Chain:
+    ) -> GraphValue:
         """factors h + shift, in the layer before if it has one number for each of its outputs."""
         item, before = self.item, self.before
         if not isinstance(item, Dense | Conv) or before is None:
@@ -251,7 +251,7 @@ class Chain:
             raise unlike(where, problem, "products that float64 holds") from error
         return before._then(moved, shape, where)
 
-    def _behind_diagonal(self, *rest: Any) -> Chain:
+    def _behind_diagonal(self, *rest: Any) -> GraphValue:
         """As `_folded`, in a layer of its own."""
         where = rest[-1]
         copy = self._then(self._unit(np.stack(rest[:4]), where), self.shape, where)
@@ -327,7 +327,7 @@ def unlike(where: str, got: str, expected: str) -> InvalidInput:
     )
 
 
-def one_slope(value: Chain, slopes: FloatArray, where: str) -> Chain:
+def one_slope(value: GraphValue, slopes: FloatArray, where: str) -> GraphValue:
     """The value after a ReLU of slopes that a network has learned, which must be one number."""
     if not slopes.size or not (slopes == slopes.ravel()[0]).all():
         raise unlike(where, "slopes that differ", "one slope for all units")

@@ -43,7 +43,7 @@ class OfAll(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Conclusion:
     """Why a search stopped, what it knows of its best ticket, and of all tickets."""
 
     stopped: Stop
