@@ -40,6 +40,7 @@ _DEEP = ("tests/certify/deep/test_terms.py", "tests/certify/deep/test_rounding.p
 _PAIRS = ("tests/check_pair/test_terms.py",)
 _CHAINS = ("tests/certify/deep/test_chains.py",)
 _PATTERNS = ("tests/certify/test_patterns.py",)
+_MASKS = ("tests/pruning/neurons/test_enumeration.py",)
 _FOLD = ("tests/pruning/trained/test_fold.py",)
 _ZONAL = ("tests/pruning/neurons/test_zonal_terms.py", "tests/pruning/neurons/test_zonal.py")
 _PIECES = ("tests/pruning/neurons/test_zonal.py",)
@@ -285,6 +286,20 @@ MUTANTS = [
         "total(h * h / harmonic_count(d, k)",
         "total(h * h / harmonic_count(d, k) / 2",
         _WEIGHTED,
+    ),
+    Mutant(
+        "what rounding takes from a mask's bound",
+        "pruning/neurons/enumeration.py",
+        "        values -= self._off\n",
+        "",
+        _MASKS,
+    ),
+    Mutant(
+        "a mask's bound where the rectifier cuts",
+        "pruning/neurons/enumeration.py",
+        "            np.maximum(values, 0.0, out=values)\n",
+        "            pass\n",
+        _MASKS,
     ),
     Mutant(
         "what rounding adds to a pattern's bound",

@@ -97,7 +97,8 @@ def _networks() -> None:
 
 
 def _neurons() -> None:
-    for d, width in ((1, 8), (2, 30), (3, 16), (8, 16)):
+    # Wider than what is enumerated.
+    for d, width in ((1, 24), (2, 30), (3, 24), (8, 24)):
         target = neuron(np.eye(d)[0])
         for readout in ("linear", "relu"):
             net = random_network(d, width, _SEED, readout)

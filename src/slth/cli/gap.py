@@ -22,6 +22,7 @@ from slth.lab.pools import LocalPool
 from slth.lab.rows import GapPlan, GapRun, Series
 from slth.network import Readout
 from slth.report import require_plotting, write_page
+from slth.report.wording import eps_label
 from slth.threads import processors
 
 
@@ -106,7 +107,8 @@ def gap(
         def on_cell(cell: Cell) -> None:
             row = cell.row
             found = "-" if row.found is None else row.found
-            text = f"{row.series.label}: eps {row.eps:.4g}: refuted {row.refuted}, found {found}"
+            where = f"{row.series.label}: eps {eps_label(row.eps)}"
+            text = f"{where}: refuted {row.refuted}, found {found}"
             bar.update(task, advance=1, description=text)
             if not stderr.is_terminal:
                 stderr.print(
@@ -193,7 +195,7 @@ def _table(series: Series, summaries: list[Summary]) -> Table:
         table.add_column(heading, justify="right")
     for row in summaries:
         table.add_row(
-            f"{row.eps:.5g}",
+            eps_label(row.eps),
             f"{1 / row.eps:.5g}",
             f"{row.refuted:g}" if row.refuted > 0 else "-",
             f"{row.found:g}" if row.found < float("inf") else "not found",
@@ -222,4 +224,4 @@ def _sentence(series: Series, law: Law | None, d: int) -> str:
 def _basis(law: Law) -> str:
     """Where the law was fitted."""
     high, low = law.eps
-    return f"from {law.points} decided cells, eps {high:.4g} to {low:.4g}"
+    return f"from {law.points} decided cells, eps {eps_label(high)} to {eps_label(low)}"

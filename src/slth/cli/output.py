@@ -77,11 +77,14 @@ class BoundsLine:
 # of 2024.
 _ENGINES = {
     "slth.certify.small": ("the search for small problems", 40),
-    "slth.certify.cones": ("the certifier's cones", 25),
+    "slth.certify.cones": ("the certifier's cones", 20),
     "slth.certify.signs": ("the certifier's signs", 36),
+    "slth.certify.deep": ("the certifier of several layers", 14),
     "slth.certify": ("the certifier", 10),
-    "slth.pruning.neurons": ("the search for neurons", 25),
-    "slth.pruning.weights": ("the search for weights", 10),
+    "slth.pruning.neurons": ("the search for neurons", 50),
+    "slth.pruning.weights": ("the search for weights", 22),
+    "slth.theory": ("theory's chains and processes", 12),
+    "slth.embed": ("the search for seeds and masks", 3),
 }
 _announced: set[str] = set()
 

@@ -18,6 +18,7 @@ from slth.pruning.conclusion import OfAll
 from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.cluster import restricted, widened
 from slth.pruning.neurons.entry import NeuronRace, certified, enter_nothing
+from slth.pruning.neurons.enumeration import MOST_UNITS, enumerate_counts
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.pipeline import run
 from slth.pruning.neurons.problem import Problem
@@ -42,7 +43,9 @@ def run_fewest(
 
     def work() -> None:
         _offer(race, np.ones(problem.width, np.bool_), "all units")
-        if not race.has_ticket_within:
+        if problem.width <= MOST_UNITS and not race.decided:
+            enumerate_counts(race, np.random.default_rng(seed))
+        if not (race.decided or race.has_ticket_within):
             share = deadline.within(_DECIDING * deadline.remaining)
             decision = NeuronRace(problem, radius, eps, share, report)
             run(decision, seed)

@@ -10,6 +10,7 @@ from slth.network import FloatArray
 from slth.pruning.neurons.branch import BELOW
 from slth.pruning.neurons.cluster import best_of_few, search_clusters
 from slth.pruning.neurons.entry import NeuronRace, enter_nothing, offer, sharpen
+from slth.pruning.neurons.enumeration import MOST_UNITS, enumerate_masks
 from slth.pruning.neurons.few import search_few
 from slth.pruning.neurons.greedy import search_greedily
 from slth.pruning.neurons.local import Candidate, anneal
@@ -65,6 +66,10 @@ def _stages(race: NeuronRace, rng: np.random.Generator) -> None:
         # The only mask's own error bounds every mask.
         prove_empty(race, "no units")
         return
+    if problem.width <= MOST_UNITS and not race.recording:
+        enumerate_masks(race, rng)
+        if race.finished:
+            return
     offer(race, best_of_few(problem, rng, race.deadline), "nearest units")
     if not race.finished:
         _prove_cheaply(race, rng)
