@@ -528,7 +528,7 @@ MUTANTS = [
     Mutant(
         "the image's rounding",
         "embed/certificate.py",
-        "off = up(rounding + 4.0 * 2.0**-53 * (np.abs(image) + np.abs(bias)))",
+        "off = up(rounding + 4.0 * UNIT * (np.abs(image) + np.abs(bias)))",
         "off = up(0.0 * rounding)",
         _EMBED,
     ),
