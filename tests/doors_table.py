@@ -694,6 +694,8 @@ THEORY = {
     "universal_constant": _from("d"),
     "weight_mask_width": _from("target eps radius delta"),
     "weight_pruning_width": _from("d eps radius delta"),
+    "weighted_units": _from("hidden output target"),
+    "weighted_units_width": _from("d eps radius delta"),
     "zonal_width": _from("d eps radius delta"),
 }
 COUNTS = {"d", "k", "width", "families", "seed", "family"}

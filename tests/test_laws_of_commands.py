@@ -37,6 +37,7 @@ COMMANDS = {
     "width": {"counts": ("--d",), "needs": ("--eps", "0.1")},
     "theory audit": {"counts": ("--seed",)},
     "theory bound": {"counts": ("--d",), "needs": ("--eps", "0.1")},
+    "theory known": {},
     "theory chain": {
         "counts": ("--cap", "--steps", "--start"),
         "needs": ("--down", "0.1", "--up", "0.5"),

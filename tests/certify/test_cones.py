@@ -143,7 +143,7 @@ def test_a_piece_that_never_binds_changes_nothing():
     assert run(doubled).upper == pytest.approx(run(problem).upper, rel=3e-6)
 
 
-@pytest.mark.parametrize(("width", "d"), [(40, 3), (40, 5), (30, 7), (200, 4)])
+@pytest.mark.parametrize(("width", "d"), [(40, 3), (40, 5), (70, 5), (30, 7), (200, 4)])
 def test_closes_on_gaussian_units_above_a_hundred_thousand_samples(width, d):
     problem = gaussian(width, d, 0)
     bound = run(problem, rtol=1e-6)
@@ -165,7 +165,7 @@ def test_embedding_in_more_dimensions_changes_nothing():
     assert run(padded).upper == pytest.approx(run(problem).upper, rel=3e-6)
 
 
-@pytest.mark.parametrize("width", [40, 60])
+@pytest.mark.parametrize("width", [70, 90])
 def test_the_number_of_threads_changes_nothing(width, monkeypatch):
     # Rounds are worth a thread even where they are small.
     monkeypatch.setattr(cones, "_WORTH_A_THREAD", 1)

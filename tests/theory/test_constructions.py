@@ -10,13 +10,13 @@ from scipy.stats import chi
 import slth
 from slth import theory
 from slth.errors import InvalidInput
-from slth.theory.small_units import _density, _mean_coordinate, expected_error, unit_size
+from slth.theory.small_units import _mean_coordinate, density_at_zero, expected_error, unit_size
 
 
 @pytest.mark.parametrize("d", [2, 3, 5, 10])
 def test_constants_of_small_units_against_sampling_and_quadrature(d):
     density = math.sqrt(2 / math.pi) * quad(lambda r: chi.pdf(r, d) / r, 0, np.inf)[0]
-    assert float(_density(d)) == pytest.approx(density, rel=1e-6)
+    assert float(density_at_zero(d)) == pytest.approx(density, rel=1e-6)
     rng = np.random.default_rng(d)
     v = rng.standard_normal((300_000, d))
     coordinate = np.abs(v[:, 0]) / np.linalg.norm(v, axis=1)

@@ -46,10 +46,13 @@ def test_linear_readout_takes_the_best_bound_and_the_right_one_for_random_featur
 
 def test_at_fixed_eps_a_polynomial_suffices_with_a_linear_readout():
     task = "neuron pruning, units weighted by a polynomial"
-    (row,) = rows(task, "suffices", d=20, eps=0.2, readout="linear")
-    assert row.status is theory.Evidence.MEASURED
-    assert row.width == pytest.approx((2.7 * math.sqrt(20) / 0.1375) ** 4, rel=1e-6)
-    assert rows(task, "suffices", d=20, eps=0.05, readout="linear") == []
+    proven, measured = rows(task, "suffices", d=20, eps=0.2, readout="linear")
+    assert proven.width == theory.weighted_units_width(20, 0.2).value
+    assert measured.status is theory.Evidence.MEASURED
+    assert measured.width == pytest.approx((2.7 * math.sqrt(20) / 0.1375) ** 4, rel=1e-6)
+    (proven,) = rows(task, "suffices", d=20, eps=0.05, readout="linear")
+    assert proven.status is theory.Evidence.PROVEN
+    assert rows(task, "suffices", d=20, eps=0.017, readout="linear") == []
 
 
 def test_relu_readout_counts_from_below_and_builds_from_above():

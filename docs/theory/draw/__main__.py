@@ -27,6 +27,7 @@ PICTURES = {
     "spectral": widths.spectral,
     "masks": widths.masks,
     "small-units": widths.small_units,
+    "weighted-units": widths.weighted_units,
     "known": widths.known,
 }
 FOLDER = Path(__file__).parent.parent / "pictures"

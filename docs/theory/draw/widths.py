@@ -100,3 +100,20 @@ def known() -> str:
             Curve("relu: more than", inverse, counted, "weights-relu"),
         ],
     )
+
+
+def weighted_units() -> str:
+    """eps = .1, d = 3 to 60, linear readout: weighted units, and what sufficed before."""
+    dimensions = [3, 4, 5, 7, 10, 14, 20, 28, 40, 60]
+    weighted = [theory.weighted_units_width(d, 0.1, 1.0, _DELTA).value for d in dimensions]
+    aligned = [
+        theory.neuron_pruning_sufficient_width(d, 0.1, 1.0, _DELTA).value for d in dimensions
+    ]
+    return log_lines(
+        "d",
+        "width N",
+        [
+            Curve("weighted units suffice", dimensions, weighted, "neurons"),
+            Curve("one unit, or a cluster, suffices", dimensions, aligned, "ink", "dash"),
+        ],
+    )

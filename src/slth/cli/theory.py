@@ -18,12 +18,14 @@ from slth.theory import (
     max_refuted_width,
     route_width,
     single_unit_refuted_width,
+    what_is_known,
 )
 from slth.theory.result import plain_number
 
 app = App(
     name="theory",
-    help="The paper's statements with numbers: audit, bound, chain. The planner is `slth width`.",
+    help="The paper's statements with numbers: audit, bound, chain; known, what is known past it. "
+    "The planner is `slth width`.",
 )
 
 
@@ -82,6 +84,30 @@ def bound(
     else:
         _print_bounds(bounds)
     return 1 if proven.vacuous else 0
+
+
+@app.command
+def known(*, json: bool = False) -> int:
+    """What is known of the width that each pruning needs: laws, standing, sources. Exit code 0.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object.
+    """
+    rows = what_is_known()
+    if json:
+        print_json({"known": [row.as_row() for row in rows]})
+        return 0
+    table = _table("what", "width", "standing", "source")
+    for row in rows:
+        where = [f"docs/theory/{row.page}.md"] if row.page else []
+        where += [row.source] if row.source else []
+        standing = f"{row.standing}: {row.remark}" if row.remark else str(row.standing)
+        names = "\n".join([*where, *row.functions])
+        table.add_row(f"{row.task}: {row.says}", row.width, standing, names)
+    stdout.print(table)
+    return 0
 
 
 @app.command

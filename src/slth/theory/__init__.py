@@ -19,6 +19,7 @@ from slth.theory.chains import (
 )
 from slth.theory.counting import counting_width
 from slth.theory.covering import covering_failure, covering_width
+from slth.theory.known import KnownWidth, Standing, what_is_known
 from slth.theory.lemmas import (
     GuaranteedError,
     broken_bin_error,
@@ -47,6 +48,7 @@ from slth.theory.single import (
 )
 from slth.theory.small_units import small_units, small_units_width
 from slth.theory.spectral import spectral_width
+from slth.theory.weighted_units import weighted_units, weighted_units_width
 from slth.theory.widths import (
     axis_mask_width,
     neuron_pruning_sufficient_width,
@@ -72,8 +74,10 @@ __all__ = [
     "Finding",
     "GuaranteedError",
     "Kinks",
+    "KnownWidth",
     "PlanRow",
     "PruningPath",
+    "Standing",
     "Statement",
     "ZonalMeasure",
     "affine_fit",
@@ -123,5 +127,8 @@ __all__ = [
     "universal_constant",
     "weight_mask_width",
     "weight_pruning_width",
+    "weighted_units",
+    "weighted_units_width",
+    "what_is_known",
     "zonal_width",
 ]

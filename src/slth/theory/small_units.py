@@ -72,7 +72,7 @@ def unit_size(d: int, width: int) -> float:
     density of |alpha| at 0."""
     d = require_dimension(d)
     with precision(_BITS):
-        return float((8 / (width * _density(d) * _mean_coordinate(d))).sqrt().mid())
+        return float((8 / (width * density_at_zero(d) * _mean_coordinate(d))).sqrt().mid())
 
 
 def expected_error(d: int, width: int, delta: float) -> float:
@@ -83,14 +83,14 @@ def expected_error(d: int, width: int, delta: float) -> float:
         # 1 - e^(-x) <= x^q, q <= 1: |alpha| has density >= f_0 - t^(2q) f_q, finite for 2q < d - 1.
         q = min(1.0, 0.45 * (d - 1))
         power = float_ball(2 * q)
-        lost = _moment(d, 1 + power) * (arb(2) / arb.pi()).sqrt() / arb(2) ** (power / 2)
-        first = _density(d) * s * s / 2
+        lost = lost_density(d, float_ball(q))
+        first = density_at_zero(d) * s * s / 2
         least = first - lost * s ** (power + 2) / (power + 2)
         coordinate = _mean_coordinate(d)
         slopes = [width * coordinate * m / 4 for m in (least, first)]
         off = max(float_above(abs(1 - slope)) for slope in slopes)
         # xi is |alpha| if the unit is kept, else 0: E xi^2 = E[alpha^2; |alpha| <= s] / 2.
-        square = width * _density(d) * s**3 / 6
+        square = width * density_at_zero(d) * s**3 / 6
         mean = 2 * square.sqrt()
         # One side has the variance E xi^2 E relu(<v, x>)^2 = E xi^2 / (2d), terms at most s + mean.
         largest = s + arb(1) / width
@@ -135,9 +135,15 @@ def _moment(d: int, power: arb) -> arb:
     return logs.exp() / arb(2) ** (power / 2)
 
 
-def _density(d: int) -> arb:
-    """f_0 = sqrt(2/pi) E 1/||w||."""
+def density_at_zero(d: int) -> arb:
+    """f_0 = sqrt(2/pi) E 1/||w||, the density of |alpha| = |a| ||w|| at 0."""
     return (2 / arb.pi()).sqrt() * _moment(d, arb(1))
+
+
+def lost_density(d: int, q: arb) -> arb:
+    """f_q = sqrt(2/pi) E ||w||^(-1-2q) / 2^q, q <= 1, 2q < d - 1: the density of |alpha| at t is
+    at least f_0 - t^(2q) f_q, for 1 - e^(-x) <= x^q."""
+    return _moment(d, 1 + 2 * q) * (arb(2) / arb.pi()).sqrt() / arb(2) ** q
 
 
 def _mean_coordinate(d: int) -> arb:

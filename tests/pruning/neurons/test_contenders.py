@@ -168,3 +168,15 @@ def test_greedy_search_of_a_wide_network_beats_its_best_unit(readout):
     error = certified(net, target, np.flatnonzero(found.keep))
     assert error == pytest.approx(found.error, rel=0.02)
     assert error < 0.8 * contend(net, target, "single").error.upper
+
+
+@pytest.mark.parametrize(("readout", "worst"), [("linear", 0.5), ("relu", 0.6)])
+def test_the_theorems_tickets_are_built_and_certified_at_any_scale(readout, worst):
+    net, target = slth.random_network(3, 3000, 5, readout), slth.neuron([0.0, 1.0, 0.0])
+    found = contend(net, target, "theorem")
+    assert 0.0 < found.error.upper < worst
+    twice = slth.ReLUNetwork(net.hidden, 2.0 * net.output, readout)
+    double = contend(twice, slth.ReLUNetwork([[0.0, 2.0, 0.0]], [1.0]), "theorem")
+    assert double.mask == found.mask
+    many = slth.ReLUNetwork(np.eye(3), np.ones(3))
+    assert contend(net, many, "theorem").mask.kept_units == 0

@@ -21,11 +21,13 @@ from slth.rounding.ball import into_ball
 from slth.rounding.outward import TINY
 
 # From d = 3 on, differences of at most as many inputs and units are searched in compiled code
-# first, for at most as many nodes.
+# first.
 _SMALL_INPUTS, _SMALL_WIDTH = 4, 64
 # What proves the bounds of `Differences.enclose`, by d (3: and more).
 SMALL_METHODS = {1: "endpoints", 2: "circle sweep", 3: "cones"}
-_MOST_NODES = 3_000
+# Nodes of each, by d: twice what differences of random masks need. Those of nearly parallel units
+# need far more, at a tenth of a second for a thousand, and `enclose_further` knows better.
+_MOST_NODES = {3: 400, 4: 1_000}
 # Nodes of one compiled call, and entries of the units it sweeps: well under half a second.
 _SLICE_NODES = 10_000
 _SLICE_ENTRIES = 300_000
@@ -119,7 +121,7 @@ class Differences:
             elif d == 2:
                 done = _circles(self._batch, _SLICE_ENTRIES, done, upper, points)
             else:
-                wanted = Wanted(rtol / 2, eps, _starts(d, seed), _MOST_NODES, _SLICE_NODES)
+                wanted = Wanted(rtol / 2, eps, _starts(d, seed), _MOST_NODES[d], _SLICE_NODES)
                 done = search_many(self._batch, noise, wanted, done, upper, points)
         return self.attained(points, inside=d == 1), upper, points
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from slth.limits import Deadline
-from slth.network import BoolArray, ReLUNetwork
+from slth.network import BoolArray, FloatArray, ReLUNetwork
 from slth.pruning.neurons.local import Candidate, anneal, measure
 from slth.pruning.neurons.problem import Problem, random_sphere
 
@@ -52,15 +52,20 @@ def useful_units(problem: Problem, count: int) -> np.ndarray:
     """
     if count >= problem.width or problem.target.width != 1:
         return aligned_units(problem, count)
-    hidden, target = problem.net.hidden, problem.target.hidden[0]
-    norm = float(np.linalg.norm(target))
-    if norm == 0.0:
+    if not problem.target.hidden.any():
         return aligned_units(problem, count)
-    along = hidden @ (target / norm)
-    across = np.linalg.norm(hidden - along[:, None] * (target / norm), axis=1)
     # A unit along the target is the most useful of all.
-    left = np.arctan2(across, np.abs(along)) ** _TURNED * problem.unit_norms
+    left = turned(problem) ** _TURNED * problem.unit_norms
     return np.sort(np.argpartition(left, count - 1)[:count])
+
+
+def turned(problem: Problem) -> FloatArray:
+    """The angle of every unit to the line of the target's first, float64 [N] in [0, pi/2]."""
+    hidden, target = problem.net.hidden, problem.target.hidden[0]
+    direction = target / np.linalg.norm(target)
+    along = hidden @ direction
+    across = np.linalg.norm(hidden - along[:, None] * direction, axis=1)
+    return np.arctan2(across, np.abs(along))
 
 
 def best_of_few(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:

@@ -11,6 +11,7 @@ from slth.pruning.neurons.branch import BELOW
 from slth.pruning.neurons.cluster import best_of_few, search_clusters
 from slth.pruning.neurons.entry import NeuronRace, enter_nothing, offer, sharpen
 from slth.pruning.neurons.enumeration import MOST_UNITS, enumerate_masks
+from slth.pruning.neurons.few import search_few
 from slth.pruning.neurons.greedy import search_greedily
 from slth.pruning.neurons.local import Candidate, anneal
 from slth.pruning.neurons.plane.refute import circle_bound, decide_on_circle
@@ -39,6 +40,8 @@ _GROWN, _MORE_RUNS = 200, 16
 # listing all walks round the circle gives no bounds; screening, linear in the width for each unit,
 # takes too long.
 _ROOMY, _CROWDED, _LISTABLE, _SCREENABLE = 80, 120, 600, 6000
+# Of the time left to tickets of few units; where units can be screened, proofs follow.
+_OF_FEW = 0.7
 # Widths from which a zonal bound is sought first: below, the relaxation is several times stronger
 # in the time of one measure.
 _ZONAL = 100
@@ -108,6 +111,11 @@ def _circular(problem: Problem) -> bool:
     return problem.d == 2 and target.width == 1 and target.output[0] == 1.0
 
 
+def _single(problem: Problem) -> bool:
+    """Whether tickets of few units are sought: for one unit, where no circle is searched."""
+    return problem.d >= 3 and problem.target.width == 1 and bool(problem.target.hidden.any())
+
+
 def _search_circle(race: NeuronRace, seed: int, share: float) -> None:
     """Walks round the circle: the better searcher for d = 2, and the only one for wide nets."""
     net, deadline = race.problem.net, race.deadline
@@ -170,7 +178,10 @@ def _search_wide(race: NeuronRace, rng: np.random.Generator) -> None:
         _search_circle(race, int(rng.integers(2**31)), 0.8 if problem.linear else 0.3)
         if race.finished:
             return
-    if not (problem.linear and _circular(problem)):
+    if _single(problem):
+        search_few(race, rng, race.deadline.within(_OF_FEW * race.deadline.remaining))
+        _renew(race, rng, 0.6 if problem.width <= _SCREENABLE else 0.9)
+    elif not (problem.linear and _circular(problem)):
         _search_greedily(race, rng)
         share = race.deadline.within(0.2 * race.deadline.remaining)
         offer(race, search_clusters(problem, rng, share, goal=goal), "aligned cluster")

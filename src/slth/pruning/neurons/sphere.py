@@ -49,6 +49,10 @@ class Sample:
             np.concatenate([self.f, other.f]),
         )
 
+    def at(self, places: np.ndarray) -> Sample:
+        """Some of the points, by their numbers."""
+        return Sample(self.points[places], self.phi[places], self.f[places])
+
     def residual(self, problem: Problem, weights: FloatArray) -> FloatArray:
         """rho(sum_i weights[i] phi_i) - f at the points: float64 [P]."""
         values = self.phi @ weights

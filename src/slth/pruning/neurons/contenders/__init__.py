@@ -25,6 +25,7 @@ from slth.pruning.neurons.contenders import (  # noqa: F401  each registers itse
     popup,
     relevance,
     single,
+    theorem,
 )
 from slth.pruning.neurons.contenders.contender import CONTENDERS, Contender, register
 from slth.pruning.neurons.contenders.refit import REFITS, Refit, refit_least_squares, refit_minimax
