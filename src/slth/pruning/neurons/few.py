@@ -26,6 +26,9 @@ from slth.threads import crew, usable_threads
 # Units of a mask: more are certified more slowly, and serve little where every start is among so
 # few that a scan for the best flip takes a tenth of a millisecond.
 _MOST = 40
+# From so many inputs on, what sign patterns certify beside the target: there they are quicker than
+# all else.
+_HIGH, _MOST_HIGH = 7, 31
 # How many starts, how many rounds each of them goes before the next cut, what share of the time
 # left that may take, and rounds without a gain of 1 % after which the last ones end.
 _STAGES = ((12, 6, 0.4), (4, 12, 0.4))
@@ -87,6 +90,7 @@ class _Beginning:
         self._sample = Sample.of(self._part, points)
         self._best: tuple[BoolArray, Enclosure] | None = None
         self._entered = True
+        self._most = _MOST if race.problem.d < _HIGH else _MOST_HIGH
         self.error, self.idle = np.inf, 0
 
     def round(self, deadline: Deadline) -> None:
@@ -94,7 +98,7 @@ class _Beginning:
         to be the best."""
         phi, f, cap = self._sample.for_moves(self._part)
         rows = np.ascontiguousarray(phi.T)
-        _, self._keep = cycles(phi, rows, f, cap, self._keep, _MOST, _CYCLES, self._rng)
+        _, self._keep = cycles(phi, rows, f, cap, self._keep, self._most, _CYCLES, self._rng)
         weights = self._keep.astype(np.float64)
         points, heights = peaks(
             self._part,

@@ -109,8 +109,14 @@ class JoinedUnits:
         return list(np.split(flat, np.cumsum(self.widths)[:-1])) if self.widths else []
 
     def possible(self, kept: BoolArray) -> bool:
-        """Whether every space keeps a unit."""
-        return all(mask.any() for mask in self.split(kept))
+        """Whether every image keeps a channel."""
+        images = {
+            writes
+            for (_, writes), layer in zip(self._places, self.layers, strict=True)
+            if isinstance(layer, Conv)
+        }
+        masks = zip(self.spaces, self.split(kept), strict=True)
+        return all(mask.any() for space, mask in masks if space in images)
 
     def pruned(self, kept: Sequence[BoolArray]) -> DeepNetwork:
         """The network without the units that are not kept; really smaller."""

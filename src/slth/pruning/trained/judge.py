@@ -138,7 +138,8 @@ class Judge:
 
     def certified(self, kept: BoolArray, eps: float | None, seconds: float) -> Enclosure:
         """The error over the domain, enclosed."""
-        if not (self.free.needed & ~kept).any():
+        # Of a dead unit all weights may go, or none: without some of them it may live.
+        if kept.all() or np.array_equal(kept, self.free.needed):
             return self.as_given(kept)
         pruned = self.free.plain(self.parts.compared(kept))
         limit = max(seconds, 1e-3) if math.isfinite(seconds) else None

@@ -21,7 +21,7 @@ import scipy
 
 from slth.certify.deep.region import Region
 from slth.domain import Box, Domain
-from slth.layers import Dense, FloatArray, Residual
+from slth.layers import Dense, FloatArray, Residual, spelled_out
 from slth.pruning.trained.connections import Connections
 from slth.pruning.trained.hidden import HiddenUnits
 from slth.pruning.trained.joined import JoinedUnits
@@ -46,7 +46,11 @@ def least_units(hidden: HiddenUnits | JoinedUnits, points: FloatArray, eps: floa
         return 0
     if len(hidden.widths) > 1 or not all(isinstance(layer, Dense) for layer in hidden.layers):
         return _one_a_layer(hidden, points, eps)
-    return max(_one_a_layer(hidden, points, eps), _by_program(hidden, points, eps))
+    least = _one_a_layer(hidden, points, eps)
+    # Behind another bend the error is not linear in what goes.
+    if not isinstance([*spelled_out(hidden.network.items)][-1], Dense):
+        return least
+    return max(least, _by_program(hidden, points, eps))
 
 
 def _one_a_layer(hidden: HiddenUnits, points: FloatArray, eps: float) -> int:
@@ -74,7 +78,8 @@ def least_weights(parts: Connections, points: FloatArray, domain: Domain, eps: f
     inner = len(parts.layers) - 2
     last = int(moving.sum()) if isinstance(parts.layers[-1], Dense) else 1
     first = 1
-    if isinstance(domain, Box) and isinstance(parts.layers[0], Dense):
+    # Behind a pool one weight serves several inputs.
+    if isinstance(domain, Box) and isinstance(next(spelled_out(network.items)), Dense):
         first = max(1, _inputs_that_move(parts, points[:_FEW_POINTS], domain, eps))
     return max(first, last) if inner < 0 else first + inner + last
 

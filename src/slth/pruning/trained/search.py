@@ -72,7 +72,8 @@ class Removal:
                 proven = judge.proven(fewer, eps)
                 if proven is not None:
                     kept, error = fewer, proven
-        least = 0 if self.compensated else least_units(self.hidden, judge.points, eps)
+        asked = not (self.compensated or judge.deadline.expired)
+        least = least_units(self.hidden, judge.points, eps) if asked else 0
         status = Status.OPTIMAL if least == kept.sum() else Status.FEASIBLE
         return Found(kept, error, status, least)
 
@@ -80,7 +81,8 @@ class Removal:
         """A small error with at most so many units."""
         order = self._order(lambda error: True)
         kept = self.judge.free.needed.copy()
-        for unit in order:
+        # What a passed limit left out of the order goes last.
+        for unit in [*order, *np.setdiff1d(np.flatnonzero(kept), order).tolist()]:
             if self._fits(kept, budget):
                 break
             if self._wanted(kept, unit, budget):
@@ -114,6 +116,8 @@ class Removal:
         while left and not self.judge.deadline.expired:
             best, best_error = -1, math.inf
             for unit in left[:_CANDIDATES]:
+                if self.judge.deadline.expired:
+                    return order
                 kept[unit] = False
                 error = self.judge.sampled(kept) if self.hidden.possible(kept) else math.inf
                 kept[unit] = True
@@ -127,9 +131,13 @@ class Removal:
         return order
 
     def _left(self, kept: BoolArray) -> list[int]:
-        """Units still there, those that change least first."""
-        errors = []
+        """Units still there, those that change least first; those that a passed limit left
+        untried last."""
+        errors: list[tuple[float, int]] = []
         for unit in np.flatnonzero(kept):
+            if self.judge.deadline.expired:
+                errors.append((math.inf, int(unit)))
+                continue
             fewer = kept.copy()
             fewer[unit] = False
             errors.append((self.judge.sampled(fewer), int(unit)))

@@ -81,7 +81,8 @@ class WeightRemoval:
             return found is not None
 
         kept = self._fewer(kept, self._effects, proven)
-        least = least_weights(self.parts, judge.points, judge.domain, eps)
+        asked = not judge.deadline.expired
+        least = least_weights(self.parts, judge.points, judge.domain, eps) if asked else 0
         status = Status.OPTIMAL if least == kept.sum() else Status.FEASIBLE
         return Found(kept, error, status, least)
 
@@ -207,7 +208,7 @@ class WeightRemoval:
         """How many of the order may go, by halving; what is allowed again behind what is not is
         passed over."""
         low, high = 0, len(order)
-        while low < high:
+        while low < high and not self.judge.deadline.expired:
             guess = (low + high + 1) // 2
             kept = self.judge.free.needed.copy()
             kept[order[:guess]] = False
