@@ -54,6 +54,13 @@ _PAIRED = ("tests/embed/test_paired.py",)
 
 MUTANTS = [
     Mutant(
+        "inner products that underflow in features",
+        "pruning/neurons/problem.py",
+        "return _far_from_underflow(self.net), _far_from_underflow(self.target)",
+        "return self.net, self.target",
+        _MASKS,
+    ),
+    Mutant(
         "kinks: what a dual value rounds",
         "certify/deep/kinks/sums.py",
         "2.0 * terms * UNIT * size + ",

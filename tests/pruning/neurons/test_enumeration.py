@@ -136,3 +136,24 @@ def test_a_written_proof_is_left_to_those_who_write_one():
     assert answer.status is Status.OPTIMAL
     assert answer.refutation is not None
     assert answer.error.upper == pytest.approx(prune_neurons(net, target).error.upper, rel=1e-5)
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize(("small", "large"), [(1e-321, 1e308), (1e-310, 1e300), (1e-300, 1e-10)])
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_near_underflow_are_no_smaller_errors(seed, small, large, readout):
+    """An inner product that underflows is off by more than rounding says, and so are norms."""
+    rng = np.random.default_rng(seed)
+    net = slth.ReLUNetwork(
+        small * rng.standard_normal((5, 3)), large * rng.uniform(-1.0, 1.0, 5), readout
+    )
+    target = slth.ReLUNetwork(small * rng.standard_normal((1, 3)), [large])
+    problem = Problem(net, target)
+    for point in random_sphere(rng, 3, 3):
+        bounds = MaskBounds(problem)
+        bounds.add(point)
+        for mask in range(2**5):
+            exact = exact_error(net, target, bounds.units(mask), point)
+            assert Fraction(float(bounds.least[mask])) <= exact
+    answer = prune_neurons(net, target)
+    assert answer.bound <= answer.error.upper

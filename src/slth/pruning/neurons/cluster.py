@@ -61,11 +61,17 @@ def useful_units(problem: Problem, count: int) -> np.ndarray:
 
 def turned(problem: Problem) -> FloatArray:
     """The angle of every unit to the line of the target's first, float64 [N] in [0, pi/2]."""
-    hidden, target = problem.net.hidden, problem.target.hidden[0]
+    hidden, target = _by_largest(problem.net.hidden), _by_largest(problem.target.hidden)[0]
     direction = target / np.linalg.norm(target)
     along = hidden @ direction
     across = np.linalg.norm(hidden - along[:, None] * direction, axis=1)
     return np.arctan2(across, np.abs(along))
+
+
+def _by_largest(rows: FloatArray) -> FloatArray:
+    """Rows whose largest entries are 1 in magnitude: squares neither over- nor underflow."""
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    return rows / np.where(largest > 0.0, largest, 1.0)
 
 
 def best_of_few(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:

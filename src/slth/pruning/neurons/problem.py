@@ -49,12 +49,17 @@ class Problem:
     @cached_property
     def unit_norms(self) -> FloatArray:
         """float64 [N], at least |a_i| ||w_i||: the largest |phi_i| on the ball, rounded up."""
-        return _unit_norms(self.net)
+        return _unit_norms(self._normal[0])
 
     @cached_property
     def target_mass(self) -> float:
         """At least sum_j |b_j| ||v_j|| over the target's units."""
-        return math.fsum(_unit_norms(self.target)) * (1.0 + 4.0 * UNIT)
+        return math.fsum(_unit_norms(self._normal[1])) * (1.0 + 4.0 * UNIT)
+
+    @cached_property
+    def _normal(self) -> tuple[ReLUNetwork, ReLUNetwork]:
+        """net and target where no inner product underflows to speak of."""
+        return _far_from_underflow(self.net), _far_from_underflow(self.target)
 
     @cached_property
     def direction(self) -> FloatArray | None:
@@ -72,11 +77,12 @@ class Problem:
         Each entry is within `rounding(d + 2) * unit_norms[i]` (plus 1e-290) of the exact
         value: a dot product, a maximum, a product.
         """
-        return np.maximum(points @ self.net.hidden.T, 0.0) * self.net.output
+        net = self._normal[0]
+        return np.maximum(points @ net.hidden.T, 0.0) * net.output
 
     def target_values(self, points: FloatArray) -> FloatArray:
         """f(x_p): float64 [P], within `target_error * target_mass` (plus 1e-290) of exact."""
-        return self.target(points)
+        return self._normal[1](points)
 
     @property
     def target_error(self) -> float:
@@ -124,6 +130,14 @@ def random_sphere(rng: np.random.Generator, count: int, d: int) -> FloatArray:
         angles = (np.arange(count) + rng.random()) * (2.0 * np.pi / count)
         return onto_sphere(np.stack([np.cos(angles), np.sin(angles)], axis=1))
     return onto_sphere(rng.standard_normal((count, d)))
+
+
+def _far_from_underflow(net: ReLUNetwork) -> ReLUNetwork:
+    """The same function, rows below 1 scaled up by powers of two: exact but for output weights that
+    underflow, whose units are below 1e-300."""
+    exponents = np.minimum(np.frexp(np.abs(net.hidden).max(axis=1, initial=0.0))[1], 0)
+    hidden = np.ldexp(net.hidden, -exponents[:, None])
+    return ReLUNetwork(hidden, np.ldexp(net.output, exponents), net.readout)
 
 
 def _unit_norms(net: ReLUNetwork) -> FloatArray:
