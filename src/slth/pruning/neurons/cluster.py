@@ -29,12 +29,12 @@ _IDLE_PASSES = 3
 
 def aligned_units(problem: Problem, count: int) -> np.ndarray:
     """Indices of the `count` units of least angle to +-v, v over the target's units, ascending."""
-    hidden = problem.net.hidden
+    hidden, target = _by_largest(problem.net.hidden), _by_largest(problem.target.hidden)
     lengths = np.linalg.norm(hidden, axis=1)
     lengths[lengths == 0.0] = 1.0
     cosine = np.zeros(problem.width)
-    norms = np.linalg.norm(problem.target.hidden, axis=1)
-    for v, norm in zip(problem.target.hidden, norms, strict=True):
+    norms = np.linalg.norm(target, axis=1)
+    for v, norm in zip(target, norms, strict=True):
         if norm > 0.0:
             np.maximum(cosine, np.abs(hidden @ (v / norm)) / lengths, out=cosine)
     if count >= problem.width:
