@@ -406,8 +406,8 @@ MUTANTS = [
     Mutant(
         "weighted units: the sign of a multiplier",
         "theory/weighted_units.py",
-        " * (-1) ** ((k - 2) // 2)",
-        "",
+        "return -size if k and k % 4 == 0 else size",
+        "return size",
         _WEIGHTED,
     ),
     Mutant(

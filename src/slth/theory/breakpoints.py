@@ -153,6 +153,19 @@ def require_units(hidden: ArrayLike, output: ArrayLike) -> tuple[FloatArray, Flo
     return hidden, output
 
 
+def require_some_units(hidden: ArrayLike, output: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """`require_units`, of at least one unit."""
+    units = require_units(hidden, output)
+    if len(units[0]) == 0:
+        raise InvalidInput(
+            "no units to choose from",
+            got="width 0",
+            expected="at least one unit",
+            fix="Draw a wider network.",
+        )
+    return units
+
+
 def _finite(name: str, value: ArrayLike, ndim: int) -> FloatArray:
     """As `require_array`, without a copy where there is nothing to convert. A masked array is of
     another class."""

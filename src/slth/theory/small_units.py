@@ -15,14 +15,13 @@ import numpy as np
 from flint import arb
 from numpy.typing import ArrayLike, NDArray
 
-from slth.errors import InvalidInput, require_positive
+from slth.errors import require_positive
 from slth.theory.arithmetic import float_above, float_ball, precision
-from slth.theory.breakpoints import require_target, require_units
+from slth.theory.breakpoints import require_some_units, require_target
+from slth.theory.least_width import least_width
 from slth.theory.result import Evidence, Statement, require_dimension, require_open_unit
 
 _BITS = 96
-# The largest exponent of two looked at.
-_MOST = 2048
 
 
 def small_units_width(d: int, eps: float, radius: float = 1.0, delta: float = 0.05) -> Statement:
@@ -46,24 +45,17 @@ def small_units_width(d: int, eps: float, radius: float = 1.0, delta: float = 0.
     def suffices(width: int) -> bool:
         return expected_error(d, width, delta) <= relative
 
-    high = 1
-    while high < 1 << _MOST and not suffices(high):
-        high *= 2
-    low = high // 2
-    # The width to a part in a thousand: more digits would say nothing.
-    while high - low > max(1, low // 1000):
-        middle = (low + high) // 2
-        low, high = (low, middle) if suffices(middle) else (middle, high)
+    width = least_width(suffices)
     return Statement(
         name="small units",
-        value=high,
+        value=width,
         meaning="units at which the small ones of the right sign are within eps with probability "
         ">= 1 - delta",
         status=Evidence.PROVEN,
         vacuous=False,
         assumptions=("relu readout", "a ~ N(0, 1), w ~ N(0, I_d); any target of norm 1"),
         source="this package, docs/theory/small-units.md",
-        constants={"largest_unit": unit_size(d, high)},
+        constants={"largest_unit": unit_size(d, width)},
     )
 
 
@@ -113,15 +105,8 @@ def small_units(
     Raises:
         InvalidInput: shapes that do not fit, or no units.
     """
-    weights, scales = require_units(hidden, output)
+    weights, scales = require_some_units(hidden, output)
     wanted = require_target(target, weights.shape[1])
-    if weights.shape[0] == 0:
-        raise InvalidInput(
-            "no units to choose from",
-            got="width 0",
-            expected="at least one unit",
-            fix="Draw a wider network.",
-        )
     width, d = weights.shape
     bound = unit_size(d, width) if largest is None else require_positive("largest", largest)
     sizes = np.abs(scales) * np.linalg.norm(weights, axis=1)

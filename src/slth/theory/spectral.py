@@ -52,7 +52,7 @@ def multiplier(d: int, k: int) -> arb:
     """
     half = arb(1) / 2
     if k == 0:
-        return mean_relu(d)
+        return _mean_relu(d)
     if k == 1:
         return arb(1) / (2 * d)
     if k % 2:
@@ -72,7 +72,7 @@ def multiplier(d: int, k: int) -> arb:
     return logs.exp() / (arb(2) ** k * arb.pi().sqrt())
 
 
-def mean_relu(d: int) -> arb:
+def _mean_relu(d: int) -> arb:
     """E relu(t) = Gamma(d/2) / (2 sqrt(pi) Gamma((d+1)/2))."""
     half = arb(1) / 2
     return ((half * d).lgamma() - (half * (d + 1)).lgamma()).exp() / (2 * arb.pi().sqrt())
@@ -95,7 +95,7 @@ def harmonics(d: int, least_tail: float) -> Harmonics:
     """
     degrees, energies, dimensions, tails = [], [], [], []
     with precision(_BITS):
-        tail = arb(1) / (4 * d) - mean_relu(d) ** 2
+        tail = arb(1) / (4 * d) - _mean_relu(d) ** 2
         limit = float_ball(least_tail) ** 2
         for k in range(2, _MOST_DEGREE + 1, 2):
             if not tail > limit:

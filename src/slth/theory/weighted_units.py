@@ -21,18 +21,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from slth.errors import InvalidInput, require_positive
 from slth.theory.arithmetic import float_above, float_ball, precision, total
-from slth.theory.breakpoints import require_target, require_units
+from slth.theory.breakpoints import require_some_units, require_target
+from slth.theory.least_width import least_width
 from slth.theory.result import Evidence, Statement, require_dimension, require_open_unit
 from slth.theory.small_units import density_at_zero, lost_density
-from slth.theory.spectral import harmonic_count, mean_relu, multiplier
+from slth.theory.spectral import harmonic_count, multiplier
 
 _BITS = 128
 # Degrees of the polynomials: their errors are .0625, .0339, .0229, .0173.
 DEGREES = (2, 4, 6, 8)
 # Steps of [0, 1] on which the error of a polynomial is evaluated, exchanges of Remez' algorithm.
 _STEPS, _EXCHANGES = 2**15, 20
-# The largest exponent of two looked at.
-_MOST = 2048
 
 
 @dataclass(frozen=True)
@@ -131,17 +130,10 @@ def weighted_units(
     Raises:
         InvalidInput: shapes that do not fit, no units, or another degree.
     """
-    weight, scales = require_units(hidden, output)
+    weight, scales = require_some_units(hidden, output)
     width, d = weight.shape
     d = require_dimension(d)
     wanted = require_target(target, d)
-    if width == 0:
-        raise InvalidInput(
-            "no units to choose from",
-            got="width 0",
-            expected="at least one unit",
-            fix="Draw a wider network.",
-        )
     norms = np.linalg.norm(weight, axis=1)
     cosines = (weight @ wanted) / np.where(norms > 0.0, norms, 1.0)
     cosines = np.clip(cosines / np.linalg.norm(wanted), -1.0, 1.0)
@@ -158,16 +150,7 @@ def weighted_units(
 
 
 def _sufficient(d: int, relative: float, delta: float, degree: int) -> int:
-    high = 1
-    while high < 1 << _MOST and expected_error(d, high, delta, degree) > relative:
-        high *= 2
-    low = high // 2
-    # The width to a part in a thousand: more digits would say nothing.
-    while high - low > max(1, low // 1000):
-        middle = (low + high) // 2
-        enough = expected_error(d, middle, delta, degree) <= relative
-        low, high = (low, middle) if enough else (middle, high)
-    return high
+    return least_width(lambda width: expected_error(d, width, delta, degree) <= relative)
 
 
 def weights(d: int, degree: int) -> PolynomialWeights:
@@ -215,11 +198,8 @@ def _gegenbauer(d: int, degree: int) -> list[list[Fraction]]:
 
 def _multiplier(d: int, k: int) -> arb:
     """lam_k = E relu(t) P_k(t) with its sign, k = 0, 1 or even."""
-    if k == 0:
-        return mean_relu(d)
-    if k == 1:
-        return arb(1) / (2 * d)
-    return multiplier(d, k) * (-1) ** ((k - 2) // 2)
+    size = multiplier(d, k)
+    return -size if k and k % 4 == 0 else size
 
 
 @lru_cache(maxsize=8)
