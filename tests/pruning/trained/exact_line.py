@@ -62,3 +62,8 @@ def largest_difference(one, other, low, high):
         for x in points
         for a, b in zip(_values(first, x)[-1], _values(second, x)[-1], strict=True)
     )
+
+
+def fewest(errors, eps):
+    """The fewest parts that are kept within eps. errors: {kept as a tuple: the exact error}."""
+    return min(sum(flags) for flags, error in errors.items() if error <= Fraction(eps))

@@ -1,7 +1,6 @@
 """compress against every subset of small networks of one input, whose errors are known exactly."""
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import slth
 from slth.pruning.trained.free import free_units
 from slth.pruning.trained.hidden import HiddenUnits
 from slth.pruning.trained.least import least_units
-from tests.pruning.trained.exact_line import largest_difference
+from tests.pruning.trained.exact_line import fewest, largest_difference
 
 BOX = slth.Box(-1.0, 1.0)
 NETWORKS = 24
@@ -46,10 +45,6 @@ def errors_of(network):
         pruned = hidden.pruned(hidden.split(np.array(flags)))
         found[flags] = largest_difference(pruned, network, -1, 1)
     return found
-
-
-def fewest(errors, eps):
-    return min(sum(flags) for flags, error in errors.items() if error <= Fraction(eps))
 
 
 def judged(seed, share):

@@ -1,7 +1,6 @@
 """Single weights of trained networks: against every mask of tiny ones, and against samples."""
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from slth.pruning.trained.evaluated import margin_of
 from slth.pruning.trained.idle import idle_weights
 from slth.pruning.trained.least import least_weights
 from tests.certify.deep.networks import KINDS
-from tests.pruning.trained.exact_line import largest_difference
+from tests.pruning.trained.exact_line import fewest, largest_difference
 
 LINE = slth.Box(-1.0, 1.0)
 TINY = 16
@@ -49,10 +48,6 @@ def errors_of(network):
         kept[there] = flags
         found[tuple(kept.tolist())] = largest_difference(parts.without(kept), network, -1, 1)
     return found
-
-
-def fewest(errors, eps):
-    return min(sum(flags) for flags, error in errors.items() if error <= Fraction(eps))
 
 
 def judged(seed, share):

@@ -32,6 +32,7 @@ from slth.pruning.trained.judge import Found, Judge, Removable
 from slth.pruning.trained.means import Compensated, means_of
 from slth.pruning.trained.search import Removal
 from slth.pruning.trained.sparse import WeightRemoval
+from slth.pruning.trained.units import Units
 
 # Of the time that is left, for one certificate: more of them are asked for than of units.
 _SHARE_OF_WEIGHTS = 0.05
@@ -161,7 +162,7 @@ def compress(
 
 def _units(
     network: DeepNetwork, domain: Domain, merge: bool, fold: bool, compensate: bool
-) -> tuple[HiddenUnits | JoinedUnits, Removable, Free]:
+) -> tuple[Units, Removable, Free]:
     """The hidden units, how they go, and what goes for nothing (with residual blocks: nothing)."""
     if any(isinstance(item, Residual) for item in network.items):
         joined = JoinedUnits(network)

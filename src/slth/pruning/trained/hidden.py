@@ -6,7 +6,7 @@ weights, and the next layer loses what reads it. Nothing is retrained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -24,21 +24,15 @@ from slth.layers import (
     Identity,
     Item,
     Residual,
-    spelled_out,
 )
 from slth.network import BoolArray
-from slth.pruning.trained.evaluated import margin_of
+from slth.pruning.trained.units import Units
 
 
 @dataclass(frozen=True, eq=False)
-class HiddenUnits:
-    """A network whose hidden units may go.
-
-    Attributes:
-        network: without residual blocks (for those: `slth.pruning.trained.joined`).
-    """
-
-    network: DeepNetwork
+class HiddenUnits(Units):
+    """A network without residual blocks (for those: `slth.pruning.trained.joined`) whose hidden
+    units may go, one mask for each hidden layer."""
 
     def __post_init__(self) -> None:
         if any(isinstance(item, Residual) for item in self.network.items):
@@ -50,11 +44,6 @@ class HiddenUnits:
             )
 
     @cached_property
-    def items(self) -> tuple[Item, ...]:
-        """The items with every activation between them."""
-        return tuple(spelled_out(self.network.items))
-
-    @cached_property
     def layers(self) -> tuple[Affine, ...]:
         """The layers with weights."""
         return tuple(item for item in self.items if isinstance(item, Dense | Conv))
@@ -63,19 +52,6 @@ class HiddenUnits:
     def widths(self) -> list[int]:
         """Hidden units of every hidden layer."""
         return [layer.weight.shape[0] for layer in self.layers[:-1]]
-
-    @property
-    def total(self) -> int:
-        """Hidden units in all."""
-        return sum(self.widths)
-
-    def everything(self) -> list[BoolArray]:
-        """Masks that keep every unit."""
-        return [np.ones(width, np.bool_) for width in self.widths]
-
-    def split(self, flat: BoolArray) -> list[BoolArray]:
-        """One mask a layer from one for all units."""
-        return list(np.split(flat, np.cumsum(self.widths)[:-1])) if self.widths else []
 
     def possible(self, kept: BoolArray) -> bool:
         """Whether there is a network of these units: a convolution needs a channel."""
@@ -95,10 +71,6 @@ class HiddenUnits:
             items.append(layer if alive is None else rows(layer, alive))
         return self.with_items(items)
 
-    def without(self, kept: BoolArray) -> DeepNetwork:
-        """`pruned`, of one mask for all units."""
-        return self.pruned(self.split(kept))
-
     def compared(self, kept: BoolArray) -> DeepNetwork:
         """The same function in the shape that certificates know best: units of dense layers are
         matched, images are compared place by place, so channels that are gone are zeros."""
@@ -111,10 +83,6 @@ class HiddenUnits:
                 mask = next(masks, None)
                 items[place] = item if mask is None else zeroed(item, mask)
         return self.with_items(items)
-
-    def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
-        """`values`, of one mask for all units."""
-        return self.values(points, self.split(kept))
 
     def with_items(self, items: Sequence[Item]) -> DeepNetwork:
         """The network with other items, every activation among them."""
@@ -140,10 +108,6 @@ class HiddenUnits:
                     values += np.repeat(np.where(mask, 0.0, level), spread)[:, None]
         return values.T
 
-    def margin(self, points: FloatArray) -> float:
-        """What `values` of this network or any pruned one can be off by at the points, at most."""
-        return margin_of(self.network, points)
-
     @cached_property
     def _maps(self) -> list[tuple[AffineMap | Activate, bool]]:
         """The steps, and whether their outputs are units of a layer with weights."""
@@ -163,24 +127,20 @@ def reading(layer: Affine, alive: BoolArray) -> Affine:
 
 def rows(layer: Affine, kept: BoolArray) -> Affine:
     """The layer without the units that are gone."""
-    chosen = {
-        name: None if part is None else part[kept]
-        for name, part in (
-            ("weight", layer.weight),
-            ("bias", layer.bias),
-            ("weight_rounding", layer.weight_rounding),
-            ("bias_rounding", layer.bias_rounding),
-        )
-    }
-    return replace(layer, **chosen)
+    return _each_part(layer, lambda part: part[kept])
 
 
 def zeroed(layer: Affine, kept: BoolArray) -> Affine:
     """The layer whose units that are gone are 0."""
+    return _each_part(
+        layer, lambda part: np.where(kept.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0)
+    )
+
+
+def _each_part(layer: Affine, change: Callable[[FloatArray], FloatArray]) -> Affine:
+    """The layer with every array changed whose first axis is its units."""
     parts = {
-        name: None
-        if (part := getattr(layer, name)) is None
-        else np.where(kept.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0)
+        name: None if (part := getattr(layer, name)) is None else change(part)
         for name in ("weight", "bias", "weight_rounding", "bias_rounding")
     }
     return replace(layer, **parts)

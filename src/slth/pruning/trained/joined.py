@@ -13,25 +13,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from slth.deep import DeepNetwork
 from slth.errors import InvalidInput
-from slth.layers import Affine, Conv, Dense, FloatArray, Item, Residual, spelled_out
+from slth.layers import Affine, Conv, Dense, FloatArray, Residual, spelled_out
 from slth.network import BoolArray
-from slth.pruning.trained.evaluated import margin_of
 from slth.pruning.trained.hidden import as_they_stand, reading, rows, zeroed
+from slth.pruning.trained.units import Units
 
 
 @dataclass(frozen=True, eq=False)
-class JoinedUnits:
+class JoinedUnits(Units):
     """A network whose hidden units may go, one mask for each space of them.
 
     Raises InvalidInput for a block whose body writes other units than it reads: a dense layer
     that writes an image.
     """
-
-    network: DeepNetwork
 
     def __post_init__(self) -> None:
         for (reads, writes), layer in zip(self._places, self.layers, strict=True):
@@ -43,11 +39,6 @@ class JoinedUnits:
                     expected="bodies that end in as many units or channels as they read",
                     fix="Remove single weights instead: granularity='weights'.",
                 )
-
-    @cached_property
-    def items(self) -> tuple[Item, ...]:
-        """The items with every activation between them."""
-        return tuple(spelled_out(self.network.items))
 
     @cached_property
     def layers(self) -> tuple[Affine, ...]:
@@ -84,6 +75,12 @@ class JoinedUnits:
         return sizes
 
     @cached_property
+    def _images(self) -> set[int]:
+        """The spaces of channels."""
+        places = zip(self._places, self.layers, strict=True)
+        return {writes for (_, writes), layer in places if isinstance(layer, Conv)}
+
+    @cached_property
     def spaces(self) -> list[int]:
         """Those whose units may go."""
         # The last layer writes the outputs, alone or onto a skip.
@@ -95,28 +92,10 @@ class JoinedUnits:
         """Units of every space that may go."""
         return [self._sizes[space] for space in self.spaces]
 
-    @property
-    def total(self) -> int:
-        """Units in all that may go."""
-        return sum(self.widths)
-
-    def everything(self) -> list[BoolArray]:
-        """Masks that keep every unit."""
-        return [np.ones(width, np.bool_) for width in self.widths]
-
-    def split(self, flat: BoolArray) -> list[BoolArray]:
-        """One mask a space from one for all units."""
-        return list(np.split(flat, np.cumsum(self.widths)[:-1])) if self.widths else []
-
     def possible(self, kept: BoolArray) -> bool:
         """Whether every image keeps a channel."""
-        images = {
-            writes
-            for (_, writes), layer in zip(self._places, self.layers, strict=True)
-            if isinstance(layer, Conv)
-        }
         masks = zip(self.spaces, self.split(kept), strict=True)
-        return all(mask.any() for space, mask in masks if space in images)
+        return all(mask.any() for space, mask in masks if space in self._images)
 
     def pruned(self, kept: Sequence[BoolArray]) -> DeepNetwork:
         """The network without the units that are not kept; really smaller."""
@@ -152,18 +131,6 @@ class JoinedUnits:
         ]
         return replace(self.network, items=as_they_stand(items))
 
-    def without(self, kept: BoolArray) -> DeepNetwork:
-        """`pruned`, of one mask for all units."""
-        return self.pruned(self.split(kept))
-
     def values(self, points: FloatArray, kept: Sequence[BoolArray]) -> FloatArray:
         """The pruned network in floats: [points, outputs]."""
         return self.pruned(kept).logits(points)
-
-    def outputs(self, points: FloatArray, kept: BoolArray) -> FloatArray:
-        """`values`, of one mask for all units."""
-        return self.values(points, self.split(kept))
-
-    def margin(self, points: FloatArray) -> float:
-        """What `values` of this network or any pruned one can be off by at the points, at most."""
-        return margin_of(self.network, points)

@@ -16,8 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from slth.certify import certify
-from slth.certify.deep.bounds import Difference, relax
-from slth.certify.deep.program import program_of
+from slth.certify.deep import DeepComparison
 from slth.certify.deep.region import Region
 from slth.certify.problem.chart import Chart
 from slth.deep import DeepNetwork
@@ -164,10 +163,8 @@ class Judge:
     def bounded(self, kept: BoolArray) -> float:
         """At least the error over the domain, by one relaxation: what certificates begin with, some
         milliseconds."""
-        region = Region.of(self.domain, self.parts.network.d)
         pruned = self.free.plain(self.parts.compared(kept))
-        difference = Difference.of(program_of(pruned, self._base), region)
-        return float(relax(difference, region).highest().max())
+        return DeepComparison(pruned, self._base, self.domain).floor
 
     def every_subset(self, eps: float) -> Found | None:
         """The smallest subset within eps: each smaller one is refuted at a point. Parts that can

@@ -14,8 +14,9 @@ from slth.domain import Box
 from slth.layers import FloatArray
 from slth.limits import Deadline
 from slth.network import BoolArray
-from slth.pruning.trained.hidden import HiddenUnits
-from slth.pruning.trained.joined import JoinedUnits
+from slth.pruning.trained.judge import Found, Judge
+from slth.pruning.trained.units import Units
+from slth.solution import Status
 
 # Boxes that one row may be cut into: a second or less for a hundred units.
 MOST_BOXES = 256
@@ -39,7 +40,7 @@ class KeptLabels:
         report: called with the units left.
     """
 
-    hidden: HiddenUnits | JoinedUnits
+    hidden: Units
     rows: LabelledBoxes
     deadline: Deadline
     report: Callable[[int], None]
@@ -118,3 +119,27 @@ def kept_rows(
     given = LabelledBoxes(Region(low, high, None), labels)
     until = deadline.within(_SHARE * deadline.remaining)
     return given.chosen(np.flatnonzero(~given.open(network, MOST_BOXES, until)))
+
+
+def keep_labels(
+    judge: Judge,
+    everything: BoolArray,
+    rows: FloatArray,
+    radius: float,
+    fewer: Callable[[BoolArray, LabelledBoxes], BoolArray],
+) -> Found:
+    """Few parts that keep the labels around rows.
+
+    Args:
+        judge: of removals.
+        everything: bool [total], what there is.
+        rows, radius: as for `slth.compress`.
+        fewer: from a mask that keeps the labels of the boxes to one of fewer parts that does.
+    """
+    within = judge.domain if isinstance(judge.domain, Box) else None
+    good = kept_rows(judge.parts.network, rows, radius, within, judge.deadline)
+    # Units that are dead on the domain may live on boxes that leave it.
+    kept = fewer(everything if within is None else judge.free.needed, good)
+    error = judge.certified(kept, None, judge.deadline.remaining)
+    stats: dict[str, object] = {"rows": len(good), "rows left out": len(rows) - len(good)}
+    return Found(kept, error, Status.FEASIBLE, 0, stats)

@@ -24,7 +24,7 @@ from slth.domain import Box, Domain
 from slth.layers import Dense, FloatArray, Residual, spelled_out
 from slth.pruning.trained.connections import Connections
 from slth.pruning.trained.hidden import HiddenUnits
-from slth.pruning.trained.joined import JoinedUnits
+from slth.pruning.trained.units import Units
 from slth.rounding.outward import UNIT
 
 # Points at which each input is moved by itself.
@@ -33,7 +33,7 @@ _FEW_POINTS = 32
 _MOST_POINTS = 512
 
 
-def least_units(hidden: HiddenUnits | JoinedUnits, points: FloatArray, eps: float) -> int:
+def least_units(hidden: Units, points: FloatArray, eps: float) -> int:
     """Every network of fewer of the hidden units has an error above eps at one of the points.
 
     Args:
@@ -41,7 +41,7 @@ def least_units(hidden: HiddenUnits | JoinedUnits, points: FloatArray, eps: floa
         points: float64 [n, d], of the domain.
         eps: the error allowed.
     """
-    if isinstance(hidden, JoinedUnits) or not hidden.widths or hidden.network.last == "relu":
+    if not isinstance(hidden, HiddenUnits) or not hidden.widths or hidden.network.last == "relu":
         # A skip passes by what is gone.
         return 0
     if len(hidden.widths) > 1 or not all(isinstance(layer, Dense) for layer in hidden.layers):

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slth.domain import Box
+from slth.certify.deep.rows import LabelledBoxes
 from slth.errors import InvalidInput
 from slth.layers import FloatArray
 from slth.limits import Progress, Report
 from slth.network import BoolArray
-from slth.pruning.trained.hidden import HiddenUnits
-from slth.pruning.trained.joined import JoinedUnits
 from slth.pruning.trained.judge import ENUMERATED, Found, Judge
-from slth.pruning.trained.labels import KeptLabels, kept_rows
+from slth.pruning.trained.labels import KeptLabels, keep_labels
 from slth.pruning.trained.least import least_units
 from slth.pruning.trained.means import Compensated
+from slth.pruning.trained.units import Units
 from slth.solution import Status
 
 # Candidates for the next removal: those that change least alone.
@@ -36,7 +35,7 @@ class Removal:
         report: as for `slth.compress`.
     """
 
-    hidden: HiddenUnits | JoinedUnits
+    hidden: Units
     judge: Judge
     report: Report
 
@@ -92,20 +91,15 @@ class Removal:
 
     def labels(self, rows: FloatArray, radius: float) -> Found:
         """Fewest units that keep the labels around rows."""
-        within = self.judge.domain if isinstance(self.judge.domain, Box) else None
-        deadline = self.judge.deadline
-        good = kept_rows(self.hidden.network, rows, radius, within, deadline)
 
         def report(count: int) -> None:
             self.report(Progress("compress", 0.0, float(count), "units"))
 
-        # Units that are dead on the domain may live on boxes that leave it.
+        def fewer(start: BoolArray, good: LabelledBoxes) -> BoolArray:
+            return KeptLabels(self.hidden, good, self.judge.deadline, report).run(start)
+
         everything = np.ones(self.hidden.total, np.bool_)
-        start = everything if within is None else self.judge.free.needed
-        kept = KeptLabels(self.hidden, good, deadline, report).run(start)
-        error = self.judge.certified(kept, None, deadline.remaining)
-        stats: dict[str, object] = {"rows": len(good), "rows left out": len(rows) - len(good)}
-        return Found(kept, error, Status.FEASIBLE, 0, stats)
+        return keep_labels(self.judge, everything, rows, radius, fewer)
 
     def _order(self, allowed: Callable[[float], bool]) -> list[int]:
         """Units in the order of removal: each time the one of the least sampled error among those

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from slth.certify.deep.rows import LabelledBoxes
-from slth.domain import Box
 from slth.layers import FloatArray
 from slth.limits import Progress, Report
 from slth.network import BoolArray
 from slth.pruning.trained.connections import Connections
 from slth.pruning.trained.effects import certified_effects, sampled_effects
 from slth.pruning.trained.judge import ENUMERATED, Found, Judge
-from slth.pruning.trained.labels import MOST_BOXES, kept_rows
+from slth.pruning.trained.labels import MOST_BOXES, keep_labels
 from slth.pruning.trained.least import least_weights
 from slth.solution import Enclosure, Status
 
@@ -102,24 +101,20 @@ class WeightRemoval:
 
     def labels(self, rows: FloatArray, radius: float) -> Found:
         """Fewest weights that keep the labels around rows."""
-        judge, domain = self.judge, self.judge.domain
-        within = domain if isinstance(domain, Box) else None
-        good = kept_rows(self.parts.network, rows, radius, within, judge.deadline)
 
-        def holds(trial: BoolArray) -> bool:
-            pruned = self.parts.without(trial)
-            labels = pruned.logits(good.boxes.center).argmax(axis=1)
-            if (labels != good.labels).any():
-                return False
-            return good.all_hold(pruned, MOST_BOXES, judge.deadline)
+        def fewer(start: BoolArray, good: LabelledBoxes) -> BoolArray:
+            def holds(trial: BoolArray) -> bool:
+                pruned = self.parts.without(trial)
+                labels = pruned.logits(good.boxes.center).argmax(axis=1)
+                if (labels != good.labels).any():
+                    return False
+                return good.all_hold(pruned, MOST_BOXES, self.judge.deadline)
 
-        # Units that are dead on the domain may live on boxes that leave it.
-        kept = self.parts.present if within is None else judge.free.needed
-        if len(good):
-            kept = self._fewer(kept, lambda kept: self._harms(kept, good), holds)
-        error = judge.certified(kept, None, judge.deadline.remaining)
-        stats: dict[str, object] = {"rows": len(good), "rows left out": len(rows) - len(good)}
-        return Found(kept, error, Status.FEASIBLE, 0, stats)
+            if not len(good):
+                return start
+            return self._fewer(start, lambda kept: self._harms(kept, good), holds)
+
+        return keep_labels(self.judge, self.parts.present, rows, radius, fewer)
 
     def _orders(self, allowed: Callable[[BoolArray], bool]) -> list[list[int]]:
         """Magnitude, certified effect, and greedy by sampled effect as long as it is allowed; of
