@@ -14,7 +14,7 @@ import numpy as np
 from slth.limits import Deadline
 from slth.network import BoolArray, FloatArray, ReLUNetwork
 from slth.pruning.neurons.local import Candidate, anneal, measure
-from slth.pruning.neurons.problem import Problem, random_sphere
+from slth.pruning.neurons.problem import Problem, by_largest, random_sphere
 
 # Clusters grow by a factor of about 2.5: the best size depends on the instance.
 _SIZES = (24, 60, 150, 400, 1000)
@@ -29,7 +29,7 @@ _IDLE_PASSES = 3
 
 def aligned_units(problem: Problem, count: int) -> np.ndarray:
     """Indices of the `count` units of least angle to +-v, v over the target's units, ascending."""
-    hidden, target = _by_largest(problem.net.hidden), _by_largest(problem.target.hidden)
+    hidden, target = by_largest(problem.net.hidden), by_largest(problem.target.hidden)
     lengths = np.linalg.norm(hidden, axis=1)
     lengths[lengths == 0.0] = 1.0
     cosine = np.zeros(problem.width)
@@ -61,17 +61,11 @@ def useful_units(problem: Problem, count: int) -> np.ndarray:
 
 def turned(problem: Problem) -> FloatArray:
     """The angle of every unit to the line of the target's first, float64 [N] in [0, pi/2]."""
-    hidden, target = _by_largest(problem.net.hidden), _by_largest(problem.target.hidden)[0]
+    hidden, target = by_largest(problem.net.hidden), by_largest(problem.target.hidden)[0]
     direction = target / np.linalg.norm(target)
     along = hidden @ direction
     across = np.linalg.norm(hidden - along[:, None] * direction, axis=1)
     return np.arctan2(across, np.abs(along))
-
-
-def _by_largest(rows: FloatArray) -> FloatArray:
-    """Rows whose largest entries are 1 in magnitude: squares neither over- nor underflow."""
-    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
-    return rows / np.where(largest > 0.0, largest, 1.0)
 
 
 def best_of_few(problem: Problem, rng: np.random.Generator, deadline: Deadline) -> Candidate:

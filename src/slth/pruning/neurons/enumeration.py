@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from slth.network import FloatArray
-from slth.pruning.neurons.entry import NeuronRace, certified, offer
+from slth.pruning.neurons.entry import NeuronRace, enter, offer
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.problem import Problem, random_sphere, rounding
 from slth.rounding.outward import TINY
@@ -21,8 +21,6 @@ from slth.solution import Enclosure
 MOST_UNITS = 20
 # Of points to start from, for each unit.
 _STARTS = 2
-# For one certificate.
-_SECONDS = 5.0
 _NAME = "enumeration"
 
 
@@ -99,10 +97,7 @@ def enumerate_counts(race: NeuronRace, rng: np.random.Generator) -> None:
         mask = int(left[bounds.least[left].argmin()])
         if race.finished:
             return
-        keep = bounds.units(mask)
-        error = certified(race, keep, _SECONDS)
-        race.enter(race.problem.mask(keep), error, _NAME)
-        if not _met(race, bounds, mask, error):
+        if not _met(race, bounds, mask, enter(race, bounds.units(mask), _NAME)):
             return
 
 

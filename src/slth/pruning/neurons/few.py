@@ -48,7 +48,8 @@ def search_few(race: NeuronRace, rng: np.random.Generator, deadline: Deadline) -
     """Enter tickets of at most `_MOST` units until they are good enough, nothing helps, or the time
     is up. The target is one unit, d >= 3."""
     threads = usable_threads()
-    starts = [_Beginning(race, own) for own in rng.spawn(_STAGES[0][0])]
+    angles = turned(race.problem)
+    starts = [_Beginning(race, angles, own) for own in rng.spawn(_STAGES[0][0])]
     with crew(threads) as run_all:
 
         def go_on(chosen: list[_Beginning], limit: Deadline) -> bool:
@@ -81,9 +82,9 @@ class _Beginning:
         idle: rounds since that fell by 1 %.
     """
 
-    def __init__(self, race: NeuronRace, rng: np.random.Generator) -> None:
+    def __init__(self, race: NeuronRace, angles: FloatArray, rng: np.random.Generator) -> None:
         self._race, self._rng = race, rng
-        self._units = _pool(race.problem, rng)
+        self._units = _pool(race.problem, angles, rng)
         self._part = restricted(race.problem, self._units)
         self._keep = np.zeros(self._units.size, np.bool_)
         points = random_sphere(rng, _POINTS, race.problem.d)
@@ -146,13 +147,13 @@ class _Beginning:
         self._sample = sample
 
 
-def _pool(problem: Problem, rng: np.random.Generator) -> np.ndarray:
+def _pool(problem: Problem, angles: FloatArray, rng: np.random.Generator) -> np.ndarray:
     """Indices of the units that one start moves among, ascending: of least |alpha| theta^power,
-    but neither too small nor larger than twice the target, with some chance."""
+    but neither too small nor larger than twice the target, with some chance. angles: `turned`."""
     few = min(_POOL[0] * (problem.d - 2), _POOL[1] // 2)
     size = min(problem.width, int(np.exp(rng.uniform(np.log(few), np.log(_POOL[1])))))
     power, chance = rng.uniform(*_POWER), float(rng.choice(_CHANCE))
-    angles, lengths = turned(problem), problem.unit_norms / problem.target_mass
+    lengths = problem.unit_norms / problem.target_mass
     near = float(np.partition(angles, min(_NEAR, problem.width - 1))[_NEAR])
     least = near * float(np.exp(rng.uniform(*np.log(_LEAST))))
     score = angles**power * lengths * np.exp(chance * rng.standard_normal(problem.width))

@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from slth.limits import Deadline, Report
-from slth.network import BoolArray, FloatArray
+from slth.network import FloatArray
 from slth.pruning.conclusion import OfAll
 from slth.pruning.neurons.branch import Judgement, search_tree
 from slth.pruning.neurons.cluster import restricted, widened
-from slth.pruning.neurons.entry import NeuronRace, certified, enter_nothing
+from slth.pruning.neurons.entry import NeuronRace, enter, enter_nothing
 from slth.pruning.neurons.enumeration import MOST_UNITS, enumerate_counts
 from slth.pruning.neurons.local import Candidate
 from slth.pruning.neurons.pipeline import run
@@ -26,7 +26,7 @@ from slth.pruning.neurons.relaxation import WIDEST, relax
 from slth.pruning.neurons.screening import screen
 from slth.pruning.neurons.shrink import shrink
 from slth.pruning.neurons.sphere import cap_points
-from slth.solution import Enclosure, Solution
+from slth.solution import Solution
 
 # Shares of the time left: to decide whether any ticket exists, to shrink one, to screen, and to
 # decide one count that is not the last.
@@ -42,7 +42,7 @@ def run_fewest(
     race = NeuronRace(problem, radius, eps, deadline, report, fewest=True)
 
     def work() -> None:
-        _offer(race, np.ones(problem.width, np.bool_), "all units")
+        enter(race, np.ones(problem.width, np.bool_), "all units")
         if problem.width <= MOST_UNITS and not race.decided:
             enumerate_counts(race, np.random.default_rng(seed))
         if not (race.decided or race.has_ticket_within):
@@ -71,13 +71,6 @@ def _take_over(race: NeuronRace, decision: NeuronRace) -> None:
         raise KeyboardInterrupt
 
 
-def _offer(race: NeuronRace, keep: BoolArray, searcher: str, seconds: float = 5.0) -> Enclosure:
-    """Certify a mask, whatever it seems to err: a ticket of fewer units may err more."""
-    error = certified(race, keep, seconds)
-    race.enter(race.problem.mask(keep.copy()), error, searcher)
-    return error
-
-
 def _refute(race: NeuronRace, prover: str) -> None:
     """No mask errs by less than the cutoff."""
     race.prove_least(race.problem.width + 1, prover)
@@ -87,14 +80,14 @@ def _refute(race: NeuronRace, prover: str) -> None:
 def _count(race: NeuronRace, rng: np.random.Generator) -> None:
     """Shrink the ticket, then decide counts between what is proven and what is found."""
     problem, deadline, eps = race.problem, race.deadline, race.unit_eps or 0.0
-    empty = _offer(race, np.zeros(problem.width, np.bool_), "empty mask")
+    empty = enter(race, np.zeros(problem.width, np.bool_), "empty mask")
     if race.is_beyond(empty):
         race.prove_least(1, "empty mask")
     points = np.zeros((0, problem.d))
     if race.has_ticket_within and not race.decided:
         share = deadline.within(_SHRINKING * deadline.remaining)
         keep, points = shrink(problem, race.mask.output, eps, rng, share)
-        _offer(race, keep, "shrinking")
+        enter(race, keep, "shrinking")
     if race.decided or problem.width > _SCREENABLE:
         return
     share = deadline.within(_SCREENING * deadline.remaining)
@@ -162,7 +155,7 @@ def _decide(
 
     def judge(candidate: Candidate) -> Judgement:
         keep = widened(race.problem, units, candidate.keep)
-        error = _offer(race, keep, "branch and bound", seconds=2.0)
+        error = enter(race, keep, "branch and bound", seconds=2.0)
         found = race.units <= most
         # The cutoff stays where it is: the count is what improves.
         return Judgement(np.inf, error.witness, found)

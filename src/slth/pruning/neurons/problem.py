@@ -140,11 +140,14 @@ def _far_from_underflow(net: ReLUNetwork) -> ReLUNetwork:
     return ReLUNetwork(hidden, np.ldexp(net.output, exponents), net.readout)
 
 
+def by_largest(rows: FloatArray) -> FloatArray:
+    """Rows whose largest entries are 1 in magnitude: squares neither over- nor underflow."""
+    largest = np.max(np.abs(rows), axis=1, keepdims=True, initial=0.0)
+    return rows / np.where(largest > 0.0, largest, 1.0)
+
+
 def _unit_norms(net: ReLUNetwork) -> FloatArray:
-    # Scaled by the largest entry of the row, so that neither overflow nor underflow of the
-    # squares can make the result too small.
     largest = np.max(np.abs(net.hidden), axis=1, initial=0.0)
-    safe = np.where(largest > 0.0, largest, 1.0)
-    norms = largest * np.linalg.norm(net.hidden / safe[:, None], axis=1)
+    norms = largest * np.linalg.norm(by_largest(net.hidden), axis=1)
     norms *= (1.0 + (net.d + 8) * 2.0 * UNIT) * np.abs(net.output)
     return norms + 1e-290
