@@ -132,6 +132,16 @@ class _Problem:
         more = x @ self.linear_more + v @ self.rising_more - w @ self.falling_more
         return two + np.minimum(more, 0.0)
 
+    def weights(self, share: FloatArray) -> FloatArray:
+        """sum_k lambda_k b_kj for lambda_1 [...]: float64 [..., m]."""
+        return self.falling + share[..., None] * self.falling_more
+
+    def vector(
+        self, base: FloatArray, more: FloatArray, share: FloatArray, tau: FloatArray
+    ) -> FloatArray:
+        """R of patterns as `_Front` holds them, or of one: float64 [..., d]."""
+        return base + share[..., None] * more - (self.weights(share) * tau) @ self.concave
+
     def above(self, vectors: FloatArray, norms: FloatArray, fixed: int) -> FloatArray:
         """At least what is left of patterns with so many signs, rounded up: float64 [B]."""
         units = self.sizes[fixed:, None] * self.convex[fixed:]
@@ -191,16 +201,14 @@ class _Front:
 
     def vectors(self, problem: _Problem) -> FloatArray:
         """R of every pattern, float64 [B, d]."""
-        weights = problem.falling + self.share[:, None] * problem.falling_more
-        return self.base + self.share[:, None] * self.more - (weights * self.tau) @ problem.concave
+        return problem.vector(self.base, self.more, self.share, self.tau)
 
     def descend(self, problem: _Problem) -> None:
         """Lower the norms by accelerated steps on all tau at once, and exact ones on lambda."""
         concave, two_pieces = problem.concave, problem.linear_more.any()
         ahead = self.tau
         for step in range(_STEPS):
-            weights = problem.falling + self.share[:, None] * problem.falling_more
-            vectors = self.base + self.share[:, None] * self.more - (weights * ahead) @ concave
+            vectors = problem.vector(self.base, self.more, self.share, ahead)
             if two_pieces:
                 across = self.more - (problem.falling_more * ahead) @ concave
                 share = (vectors * across).sum(axis=1) / _positive((across * across).sum(axis=1))
@@ -215,27 +223,19 @@ class _Front:
         """Lower the norms by least squares over what is not at an end, pattern by pattern; linear
         in lambda and the tau times their units' weights."""
         for b, vector in enumerate(self.vectors(problem)):
-            share, tau = self.share[b], self.tau[b]
-            weights = problem.falling + share * problem.falling_more
+            share, tau = self.share[b], self.tau[b].copy()
+            weights = problem.weights(share)
             free = (np.abs(tau) < 1.0) & (weights > 0.0)
             ends = np.where(free, 0.0, problem.falling_more * tau)
             across = self.more[b] - ends @ problem.concave
             moving = np.vstack([problem.concave[free], -float(0.0 < share < 1.0) * across])
             step = np.linalg.lstsq(moving.T, vector, rcond=None)[0]
-            after = min(max(share + step[-1], 0.0), 1.0)
-            then = _positive(problem.falling + after * problem.falling_more)
-            tau = tau.copy()
+            after = np.clip(share + step[-1], 0.0, 1.0)
+            then = _positive(problem.weights(after))
             tau[free] = np.clip((weights[free] * tau[free] + step[:-1]) / then[free], -1.0, 1.0)
-            self._take(problem, b, vector, after, tau)
-
-    def _take(
-        self, problem: _Problem, b: int, vector: FloatArray, share: float, tau: FloatArray
-    ) -> None:
-        """Other multipliers of pattern b, whose R is given, if they lower its norm."""
-        weights = problem.falling + share * problem.falling_more
-        other = self.base[b] + share * self.more[b] - (weights * tau) @ problem.concave
-        if other @ other < vector @ vector:
-            self.share[b], self.tau[b] = share, tau
+            other = problem.vector(self.base[b], self.more[b], after, tau)
+            if other @ other < vector @ vector:
+                self.share[b], self.tau[b] = after, tau
 
 
 def _positive(values: FloatArray) -> FloatArray:

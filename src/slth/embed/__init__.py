@@ -13,11 +13,11 @@ import numpy as np
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Domain
 from slth.embed import file
-from slth.embed.assemble import Construction, error_of, layers_of, signed_kernel
+from slth.embed.assemble import Construction, error_of, layers_of
 from slth.embed.budget import Part, parts_of, plans_of, spend
 from slth.embed.certificate import stated
 from slth.embed.embedding import Embedding
-from slth.embed.reach import Even, require_even
+from slth.embed.reach import Even, over_sides, require_even
 from slth.embed.samples import Layer
 from slth.embed.shape import Target, as_target, target_of
 from slth.embed.solve import Solved, restore, solve_layer
@@ -205,7 +205,7 @@ class _Embedder:
         if part.bias:
             wanted = np.repeat(self.target.biases[part.layer], layer.copies)
             return float(np.sqrt(np.mean((solved.bias - wanted) ** 2)))
-        wanted = signed_kernel(layer, self.target.kernels[part.layer])
+        wanted = over_sides(self.target.kernels[part.layer], layer.sides)
         off = solved.kernel - np.repeat(wanted, layer.copies, axis=0)
         return float(np.sqrt(np.mean(off**2)))
 
@@ -220,7 +220,7 @@ class _Embedder:
             phase = f"layer {k + 1} of {count}, {100 * rows // layer.rows} %"
             self.report(Progress(phase, 0.0, math.inf))
 
-        kernel = signed_kernel(layer, self.target.kernels[k])
+        kernel = over_sides(self.target.kernels[k], layer.sides)
         solved = solve_layer(
             layer, kernel, self.target.biases[k], self.workers, tick, self.deadline
         )

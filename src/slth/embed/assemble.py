@@ -10,7 +10,7 @@ import numpy as np
 from slth.deep import DeepNetwork
 from slth.embed.certificate import LayerErrors, certified_error
 from slth.embed.paired import paired_error
-from slth.embed.reach import Even, signed
+from slth.embed.reach import Even, over_sides, signed
 from slth.embed.samples import SPARE_COPIES, Layer, LayerPlan, copied_pools, split_pools
 from slth.embed.shape import Shape, Target, network_of
 from slth.embed.solve import Solved, unpacked
@@ -49,19 +49,18 @@ def layers_of(
     return layers
 
 
-def signed_kernel(layer: Layer, kernel: FloatArray) -> FloatArray:
-    """The kernel over sides: w max(x, 0) - w max(-x, 0)."""
-    return np.concatenate([kernel, -kernel], axis=1) if layer.sides == 2 else kernel
-
-
 def error_of(
     target: Target, layers: Sequence[Layer], solved: Sequence[Solved], domain: Even
 ) -> float:
     """The certified error of these masks: see slth.embed.certificate and, where no unit has copies,
     slth.embed.paired; the smaller bound of the two."""
+    kernels = [
+        over_sides(kernel, layer.sides)
+        for layer, kernel in zip(layers, target.kernels, strict=True)
+    ]
     errors = []
     for k, (layer, part) in enumerate(zip(layers, solved, strict=True)):
-        wanted = np.repeat(signed_kernel(layer, target.kernels[k]), layer.copies, axis=0)
+        wanted = np.repeat(kernels[k], layer.copies, axis=0)
         off = up(np.abs(part.bias - np.repeat(target.biases[k], layer.copies)))
         gain = part.kernel if part.stacked is None else part.stacked
         errors.append(
@@ -77,13 +76,9 @@ def error_of(
     bound = certified_error(errors, domain)
     if any(layer.copies > 1 or layer.stacked for layer in layers):
         return bound
-    kernels = [
-        signed_kernel(layer, kernel) for layer, kernel in zip(layers, target.kernels, strict=True)
-    ]
     effective = [part.kernel for part in solved], [part.bias for part in solved]
-    shape = target.network.shape
-    wanted = kernels, target.biases
-    return min(bound, paired_error(target.shapes, wanted, effective, domain, shape))
+    both = (kernels, target.biases), effective
+    return min(bound, paired_error(target.shapes, *both, domain, target.network.shape))
 
 
 def widths(layers: Sequence[Layer]) -> list[int]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from slth.embed.certificate import LayerErrors, certified_error, stated
 from slth.embed.paired import paired_error
-from slth.embed.reach import Even, signed
+from slth.embed.reach import Even, over_sides, signed
 from slth.embed.samples import LEAST_SAMPLES, MOST_SAMPLES, LayerPlan, example
 from slth.embed.shape import Target
 from slth.layers import FloatArray
@@ -170,10 +170,7 @@ def _kappa(
     """The certificate of a network with normal errors of rms 1 in one part, per unit of rms."""
     layers: list[LayerErrors] = []
     sides = 2 if signed(domain) else 1
-    wanted = [
-        np.concatenate([kernel, -kernel], axis=1) if k == 0 and sides == 2 else kernel
-        for k, kernel in enumerate(target.kernels)
-    ]
+    wanted = [over_sides(kernel, sides if k == 0 else 1) for k, kernel in enumerate(target.kernels)]
     moved, shifted = list(wanted), list(target.biases)
     for k, (shape, vector) in enumerate(zip(target.shapes, target.biases, strict=True)):
         operator = target.operators[k]

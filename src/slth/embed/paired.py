@@ -14,9 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slth.certify.deep.bounds import Difference, relax
-from slth.certify.deep.program import program_of
-from slth.certify.deep.region import Region
+from slth.certify.deep import DeepComparison
 from slth.deep import DeepNetwork
 from slth.domain import Ball, Domain, Orthant
 from slth.embed.reach import Even
@@ -49,10 +47,7 @@ def paired_error(
         where = Orthant(domain.radius)
     elif sides == 2:
         net, goal = _of_inputs(net, input_shape), _of_inputs(goal, input_shape)
-    region = Region.of(where, net.d)
-    relaxation = relax(Difference.of(program_of(net, goal), region), region)
-    bound = float(relaxation.highest().max())
-    return bound if np.isfinite(bound) else np.inf
+    return DeepComparison(net, goal, where).floor
 
 
 def _of_inputs(network: DeepNetwork, shape: tuple[int, ...]) -> DeepNetwork:

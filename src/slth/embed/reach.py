@@ -53,6 +53,11 @@ def signed(domain: Even) -> bool:
     return isinstance(domain, Ball) or ends(domain)[0] < 0.0
 
 
+def over_sides(kernel: FloatArray, sides: int) -> FloatArray:
+    """The kernel over that many sides of its inputs: w max(x, 0) - w max(-x, 0)."""
+    return np.concatenate([kernel, -kernel], axis=1) if sides == 2 else kernel
+
+
 def inputs(domain: Even, d: int) -> Reach:
     """The domain in R^d."""
     if isinstance(domain, Ball):

@@ -40,8 +40,7 @@ def kink_sums(difference: Difference, region: Region) -> KinkSums | None:
     if first is None or second is None:
         return None
     least, most = region.low[0], region.high[0]
-    largest = np.maximum(np.abs(least), np.abs(most))
-    net, target = _folded(first, largest), _folded(second, largest)
+    net, target = _folded(first, least, most), _folded(second, least, most)
     rows = np.concatenate([net.rows, target.rows])
     if not len(rows) or rows.size > _MOST_ENTRIES:
         return None
@@ -49,7 +48,7 @@ def kink_sums(difference: Difference, region: Region) -> KinkSums | None:
     cost = np.concatenate([net.cost, -target.cost], axis=1)
     # The two differences.
     slack = net.slack + target.slack
-    slack = slack + 4.0 * UNIT * (np.abs(linear) @ largest + np.abs(constant)) + TINY
+    slack = slack + 4.0 * UNIT * (np.abs(linear) @ net.largest + np.abs(constant)) + TINY
     return KinkSums(
         rows,
         np.concatenate([net.offset, target.offset]),
@@ -92,35 +91,22 @@ def _one_hidden(difference: Difference, kind: int) -> _OneHidden | None:
     return None
 
 
-@dataclass(frozen=True, eq=False)
-class _Folded:
-    """linear x + cost max(rows x + offset, 0) + constant, off by at most slack, by outputs."""
-
-    rows: FloatArray
-    offset: FloatArray
-    low: FloatArray
-    high: FloatArray
-    linear: FloatArray
-    cost: FloatArray
-    constant: FloatArray
-    slack: FloatArray
-
-
-def _folded(part: _OneHidden, largest: FloatArray) -> _Folded:
-    """With max(z, s z) = s z + (1 - s) max(z, 0). largest: float64 [d] of |x|.
+def _folded(part: _OneHidden, least: FloatArray, most: FloatArray) -> KinkSums:
+    """The outputs of one network, with max(z, s z) = s z + (1 - s) max(z, 0).
 
     Entries of products of m terms are off by less than 2 (m + 16) u of their sizes, with the
     products by s and 1 - s in it; weights that are known up to rounding say by how much.
     """
-    outer = part.outer
+    outer, largest = part.outer, np.maximum(np.abs(least), np.abs(most))
     V, V_off = _dense(outer.matrix), None if outer.off is None else _dense(outer.off)
     if part.inner is None:
         size = np.abs(V) @ largest + np.abs(outer.bias)
         off = outer.bias_off if V_off is None else outer.bias_off + V_off @ largest
         none = np.zeros(0)
-        return _Folded(
+        return KinkSums(
             np.zeros((0, V.shape[1])), none, none, none,
             V, np.zeros((len(V), 0)), outer.bias, off + 4.0 * (len(largest) + 16) * UNIT * size,
+            least, most,
         )  # fmt: skip
     inner, values = part.inner, part.values
     assert values is not None
@@ -136,9 +122,10 @@ def _folded(part: _OneHidden, largest: FloatArray) -> _Folded:
         off = off + V_off @ (size + moved)
     terms = sum(W.shape) + 16
     slack = off + 4.0 * terms * UNIT * (np.abs(V) @ size + np.abs(outer.bias))
-    return _Folded(
+    return KinkSums(
         W[bends], inner.bias[bends], low[bends], high[bends],
         linear, (1.0 - part.slope) * V[:, bends], constant, slack * (1.0 + 2.0**-40),
+        least, most,
     )  # fmt: skip
 
 

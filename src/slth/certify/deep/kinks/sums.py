@@ -46,20 +46,20 @@ class KinkSums:
     most: FloatArray
 
     @cached_property
-    def _largest(self) -> FloatArray:
+    def largest(self) -> FloatArray:
         """The largest |v|."""
         return np.maximum(np.abs(self.least), np.abs(self.most))
 
     @cached_property
     def _row_sizes(self) -> FloatArray:
         """At least what a multiplier 1 can make of magnitudes."""
-        size = np.abs(self.rows) @ self._largest + np.abs(self.offset)
+        size = np.abs(self.rows) @ self.largest + np.abs(self.offset)
         return size + np.maximum(-self.low, self.high)
 
     @cached_property
     def _sizes(self) -> FloatArray:
         """The same without multipliers, by sum."""
-        size = np.abs(self.constant) + np.abs(self.linear) @ self._largest
+        size = np.abs(self.constant) + np.abs(self.linear) @ self.largest
         return size + np.abs(self.cost) @ self.high
 
     def highest(
